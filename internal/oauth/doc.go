@@ -1,0 +1,2 @@
+// Package oauth obtains tokens from OAuth 2.0 authorization servers.
+package oauth
