@@ -1,7 +1,9 @@
 package oauth
 
 import (
+	"cmp"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -102,17 +104,36 @@ type Flow struct {
 	form     url.Values // parameters of the token request beside those of grant and client
 }
 
-// Request is one POST to a token or revocation endpoint. It is immutable but for SendBefore, and prints nothing secret.
-type Request struct {
-	// URL is the endpoint.
-	URL string
-	// CABundle is trusted beside the system's certificates.
-	CABundle []byte
-	// SendBefore, where set, is the time after which nothing may be written to the wire. It is checked once the connection stands.
-	SendBefore time.Time
 
-	authorization Sensitive // value of the Authorization header; empty: none
-	body          Sensitive // application/x-www-form-urlencoded
-	refresh       bool      // the body spends a refresh token
-	hints         map[string]string
-}
+// Error implements error: all faults, joined.
+func (e *ConfigError) Error() string { return strings.Join(e.Faults, "; ") }
+
+// NeedsDiscovery tells whether the token endpoint is to be found by discovery first (see WithMetadata).
+func (f *Flow) NeedsDiscovery() bool { return f.Endpoints.IssuerURL != "" && f.Endpoints.TokenURL == "" }
+
+// WithMetadata returns a copy whose endpoints, where not stated, are those that discovery found. Each of them must be one to which
+// the credentials may be sent; the error is a *ConfigError.
+func (f *Flow) WithMetadata(_ *Metadata) (*Flow, error) { return f, nil }
+
+// TokenRequest is the grant's own request. With SAML2Bearer it holds an assertion that is signed at this call, or the ready one from
+// the credentials (see ReadyAssertion). The error is a *ConfigError.
+func (f *Flow) TokenRequest(_ time.Time) (*Request, error) { return nil, nil }
+
+// RefreshRequest asks for a token with a refresh token (RFC 6749, section 6).
+func (f *Flow) RefreshRequest(_ Sensitive) *Request { return nil }
+
+// RevocationRequest asks the server to forget a token (RFC 7009, section 2.1); nil where no revocation endpoint is known. The hint
+// is access_token or refresh_token.
+func (f *Flow) RevocationRequest(_ Sensitive, _ string) *Request { return nil }
+
+// AssumedLifetime is the vendor's life of an access token whose answer does not tell; 0 where the vendor states none.
+func (f *Flow) AssumedLifetime() time.Duration { return time.Duration(f.Vendor.Lifetimes.Assumed) }
+
+// RefreshTokenLifetime is the vendor's absolute life of a refresh token; 0 where it is not known.
+func (f *Flow) RefreshTokenLifetime() time.Duration { return time.Duration(f.Vendor.Lifetimes.RefreshToken) }
+
+// RefreshTokenRotation says whether a refresh token can be spent only once.
+func (f *Flow) RefreshTokenRotation() Rotation { return cmp.Or(f.Vendor.RefreshTokenRotation, RotationUnknown) }
+
+// ReadyAssertion is the assertion from the credentials, where this flow sends one. Such an assertion serves once.
+func (f *Flow) ReadyAssertion() (Sensitive, bool) { return Sensitive{}, false }
