@@ -1,0 +1,31 @@
+package v1alpha1
+
+// Renewal says when a token is renewed.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.renewBefore) || !has(self.renewBeforePercentage)",message="renewBefore and renewBeforePercentage exclude each other: keep one"
+type Renewal struct {
+	// renewBefore is how long before its end a token is renewed, from 1s to 876000h. More than half of the token's life is taken as
+	// half of it. Default: a third of its life, or 180 seconds if that is more, but at most half of it.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$') || duration(self) >= duration('1s') && duration(self) <= duration('876000h')",message="must be from 1s to 876000h"
+	RenewBefore *Duration `json:"renewBefore,omitempty"`
+	// renewBeforePercentage is the same as a percentage of the token's life, from 1 to 99. More than 50 is taken as 50.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=99
+	RenewBeforePercentage int32 `json:"renewBeforePercentage,omitempty"`
+	// maxTokenAge renews as if no token lived longer than this, from 10s to 876000h; for vendors that end idle tokens before their
+	// time. Token and condition keep the vendor's expiry. Example: 14m
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$') || duration(self) >= duration('10s') && duration(self) <= duration('876000h')",message="must be from 10s to 876000h"
+	MaxTokenAge *Duration `json:"maxTokenAge,omitempty"`
+	// assumedLifetime counts where the vendor does not say how long a token lives, from 1s to 876000h. Default: the vendor's, else 1h.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$') || duration(self) >= duration('1s') && duration(self) <= duration('876000h')",message="must be from 1s to 876000h"
+	AssumedLifetime *Duration `json:"assumedLifetime,omitempty"`
+	// refreshTokenLifetime is how long a refresh token lives from when it was first issued, where the vendor's answer does not say,
+	// from 1m to 876000h. Default: the vendor's, else unknown. Example: 720h
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$') || duration(self) >= duration('1m') && duration(self) <= duration('876000h')",message="must be from 1m to 876000h"
+	RefreshTokenLifetime *Duration `json:"refreshTokenLifetime,omitempty"`
+}
