@@ -1,6 +1,11 @@
 package oauth
 
-import "time"
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+)
 
 // Request is one POST to a token or revocation endpoint. It is immutable but for SendBefore, and prints nothing secret.
 type Request struct {
@@ -15,4 +20,22 @@ type Request struct {
 	body          Sensitive // application/x-www-form-urlencoded
 	refresh       bool      // the body spends a refresh token
 	hints         map[string]string
+}
+
+// Format implements fmt.Formatter. Not even the URL is shown: a tenant in it may come from the credentials Secret.
+func (r *Request) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "request "+redacted) }
+
+// LogValue implements slog.LogValuer.
+func (r *Request) LogValue() slog.Value { return slog.StringValue("request " + redacted) }
+
+// request puts a body and the client's authentication together.
+func (f *Flow) request(endpoint string, body form) *Request {
+	authorization, client := f.authenticateClient()
+	return &Request{
+		URL:           endpoint,
+		CABundle:      f.CABundle,
+		authorization: authorization,
+		body:          joinForms(body, client).encode(),
+		hints:         f.Vendor.FailureHints,
+	}
 }

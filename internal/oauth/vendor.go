@@ -1,7 +1,7 @@
 package oauth
 
 import (
-	"fmt"
+	"errors"
 	"time"
 )
 
@@ -25,6 +25,9 @@ type Vendor struct {
 	Endpoints Endpoints `json:"endpoints,omitempty"`
 	// ClientAuthentication is how clients of this vendor authenticate: ClientSecretBasic, ClientSecretPost or None.
 	ClientAuthentication ClientAuthentication `json:"clientAuthentication"`
+	// RawBasic joins client_id and client_secret for ClientSecretBasic without form-encoding each first. It is for servers that get
+	// RFC 6749, section 2.3.1, wrong.
+	RawBasic bool `json:"rawBasic,omitempty"`
 	// Grants are the grants that the vendor serves.
 	Grants map[GrantType]VendorGrant `json:"grants"`
 	// Lifetimes are facts of the vendor that its answers leave out.
@@ -136,7 +139,7 @@ type Duration time.Duration
 func (d *Duration) UnmarshalText(text []byte) error {
 	parsed, err := time.ParseDuration(string(text))
 	if err != nil || parsed <= 0 {
-		return fmt.Errorf("must be a positive duration such as 90m or 720h")
+		return errors.New("must be a positive duration such as 90m or 720h")
 	}
 	*d = Duration(parsed)
 	return nil

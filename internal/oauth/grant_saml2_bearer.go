@@ -1,0 +1,94 @@
+package oauth
+
+import (
+	"cmp"
+	"encoding/base64"
+	"strings"
+	"time"
+)
+
+// saml2BearerGrant asks with a SAML assertion (RFC 7522): a ready one from the credentials, or one signed here for each request.
+type saml2BearerGrant struct{}
+
+// The forms and encodings of an assertion that is signed here.
+const (
+	formAssertion = "Assertion"
+	formResponse  = "Response"
+
+	encodingBase64URL = "Base64URL"
+	encodingBase64    = "Base64"
+)
+
+// readyAssertion is the assertion that the credentials hold, without the white space around it.
+func (c Credentials) readyAssertion() (Sensitive, bool) {
+	assertion := strings.TrimSpace(c["assertion"].Reveal())
+	return NewSensitive(assertion), assertion != ""
+}
+
+func (saml2BearerGrant) keys(credentials Credentials) []string {
+	if _, ready := credentials.readyAssertion(); ready {
+		return []string{"assertion"}
+	}
+	return []string{"saml_signing_key", "saml_signing_certificate"}
+}
+
+func (saml2BearerGrant) check(s Settings, faults *faults) {
+	_, ready := s.Credentials.readyAssertion()
+	signing := !s.Credentials["saml_signing_key"].IsEmpty() || !s.Credentials["saml_signing_certificate"].IsEmpty()
+	switch {
+	case ready && signing:
+		faults.addCredentials("the credentials Secret holds both an assertion and a signing key or certificate: " +
+			"remove the key assertion, or saml_signing_key and saml_signing_certificate")
+	case !ready && s.SAML2Bearer.Issuer == "":
+		faults.addSpec("spec.saml2Bearer.issuer is missing: name the identity provider that signs the assertion")
+	}
+	if !ready && s.SAML2Bearer.Subject == "" {
+		faults.addSpec("spec.saml2Bearer.subject is missing: name the user whom the token is for")
+	}
+	checkAssertionFormat("spec.saml2Bearer.", AssertionFormat{Form: s.SAML2Bearer.Form, Encoding: s.SAML2Bearer.Encoding}, faults.addSpec)
+	checkAssertionText(s.SAML2Bearer, faults)
+}
+
+func checkAssertionFormat(path string, format AssertionFormat, add func(string, ...any)) {
+	if form := cmp.Or(format.Form, formAssertion); form != formAssertion && form != formResponse {
+		add("%sform must be Assertion or Response, not %s", path, quote(form))
+	}
+	if encoding := cmp.Or(format.Encoding, encodingBase64URL); encoding != encodingBase64URL && encoding != encodingBase64 {
+		add("%sencoding must be Base64URL or Base64, not %s", path, quote(encoding))
+	}
+}
+
+func (saml2BearerGrant) parameters(f *Flow, now time.Time) (form, error) {
+	assertion, ready := f.ReadyAssertion()
+	if !ready {
+		var err error
+		if assertion, err = f.signedAssertion(now); err != nil {
+			return nil, err
+		}
+	}
+	bearer := form{"grant_type": NewSensitive("urn:ietf:params:oauth:grant-type:saml2-bearer"), "assertion": assertion}
+	return joinForms(bearer, f.scopeForm()), nil
+}
+
+// signedAssertion builds, signs and encodes a new assertion. Its form and encoding are the user's, else the vendor's, else those of
+// RFC 7522, section 2.1.
+func (f *Flow) signedAssertion(now time.Time) (Sensitive, error) {
+	var faults faults
+	signer := parseSAMLSigner(f.settings.Credentials, now, &faults)
+	if err := faults.err(); err != nil {
+		return Sensitive{}, err
+	}
+	settings, vendor := f.settings.SAML2Bearer, f.Vendor.Grants[SAML2Bearer].Assertion
+	settings.Audience = cmp.Or(settings.Audience, f.Endpoints.TokenURL)
+	settings.Recipient = cmp.Or(settings.Recipient, f.Endpoints.TokenURL)
+	settings.Form = cmp.Or(settings.Form, vendor.Form, formAssertion)
+	document, err := newSAMLDocument(settings, now, signer)
+	if err != nil {
+		faults.addCredentials("the assertion can't be signed with saml_signing_key: check that it is an RSA or ECDSA key")
+		return Sensitive{}, faults.err()
+	}
+	if cmp.Or(settings.Encoding, vendor.Encoding, encodingBase64URL) == encodingBase64 {
+		return NewSensitive(base64.StdEncoding.EncodeToString(document)), nil
+	}
+	return NewSensitive(base64.RawURLEncoding.EncodeToString(document)), nil
+}
