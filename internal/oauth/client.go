@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/http"
@@ -27,17 +28,46 @@ type ClientOptions struct {
 	Proxy func(*http.Request) (*url.URL, error)
 }
 
-// Client sends requests to authorization servers: the only place of this package that talks to the network. It is safe for concurrent
-// use.
-type Client struct{ options ClientOptions }
+// Client sends requests to authorization servers: the only place of this package that talks to the network. It keeps connections for
+// reuse, one pool for each endpoint and CA bundle, and closes them after 30 s without use. It is safe for concurrent use.
+type Client struct {
+	options  ClientOptions
+	guard    guard
+	pool     pool
+	metadata metadataCache
+	limit    time.Duration // of an exchange, from the first look-up to the last byte
+}
 
 // NewClient makes a client without connections.
-func NewClient(o ClientOptions) *Client { return &Client{options: o} }
+func NewClient(o ClientOptions) *Client {
+	o.UserAgent = cmp.Or(o.UserAgent, "tokensync")
+	o.Resolver = cmp.Or(o.Resolver, net.DefaultResolver)
+	if o.Proxy == nil {
+		o.Proxy = http.ProxyFromEnvironment
+	}
+	return &Client{
+		options:  o,
+		guard:    guard{allowLoopback: o.AllowLoopback, denied: o.DeniedAddresses},
+		pool:     pool{transports: map[poolKey]*pooled{}},
+		metadata: metadataCache{entries: map[metadataKey]cachedMetadata{}},
+		limit:    exchangeLimit,
+	}
+}
 
-// Token sends a token request and reads the answer (RFC 6749, section 5). An error is always an *Error.
-func (c *Client) Token(_ context.Context, _ *Request) (*Token, error) {
-	return nil, &Error{Class: Transient, Reason: ReasonVendorUnavailable, Message: "not built yet"}
+// Token sends a token request, once, and reads the answer (RFC 6749, section 5). An error is always an *Error.
+func (c *Client) Token(ctx context.Context, r *Request) (*Token, error) {
+	requestedAt := c.options.Now().UTC().Truncate(time.Second)
+	answer, failure := c.exchange(ctx, tokenEndpoint, r)
+	if failure != nil {
+		return nil, failure.withHint(r.hints)
+	}
+	token, failure := readToken(answer)
+	if failure != nil {
+		return nil, failure.withHint(r.hints)
+	}
+	token.RequestedAt = requestedAt
+	return token, nil
 }
 
 // CloseIdleConnections closes the connections that no request uses.
-func (c *Client) CloseIdleConnections() {}
+func (c *Client) CloseIdleConnections() { c.pool.closeIdle() }

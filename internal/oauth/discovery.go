@@ -1,29 +1,200 @@
 package oauth
 
-import "context"
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// metadataAge is how long an issuer's metadata are used before they are read again.
+	metadataAge = time.Hour
+	// maxCachedMetadata bounds the cache against users who make up issuers.
+	maxCachedMetadata = 64
+)
 
 // Metadata is what an authorization server publishes of itself (RFC 8414, section 2; OpenID Connect Discovery 1.0, section 3). Only
-// what this package can use is read.
+// what this package can use is read. It is shared: treat it as immutable.
 type Metadata struct {
 	// Issuer equals the issuer asked for, character by character.
-	Issuer string `json:"issuer"`
+	Issuer string
 	// TokenEndpoint is never empty.
-	TokenEndpoint string `json:"token_endpoint"`
+	TokenEndpoint string
 	// AuthorizationEndpoint is empty where the server has none.
-	AuthorizationEndpoint string `json:"authorization_endpoint"`
+	AuthorizationEndpoint string
 	// RevocationEndpoint is empty where the server has none.
-	RevocationEndpoint string `json:"revocation_endpoint"`
-	// GrantTypesSupported are the values of grant_type; empty where the server does not tell.
-	GrantTypesSupported []string `json:"grant_types_supported"`
+	RevocationEndpoint string
+	// GrantTypesSupported are values of grant_type; empty where the server does not tell.
+	GrantTypesSupported []string
 	// TokenEndpointAuthMethodsSupported are the ways of client authentication; empty where the server does not tell, which means
 	// client_secret_basic.
-	TokenEndpointAuthMethodsSupported []string `json:"token_endpoint_auth_methods_supported"`
+	TokenEndpointAuthMethodsSupported []string
 	// AuthorizationResponseIssParameterSupported tells that the authorization answer holds iss (RFC 9207, section 3).
-	AuthorizationResponseIssParameterSupported bool `json:"authorization_response_iss_parameter_supported"`
+	AuthorizationResponseIssParameterSupported bool
 }
 
-// Discover reads the metadata of an issuer. Both addresses are tried where the issuer has a path: the one that OpenID Connect appends to
-// and the one that RFC 8414 inserts into. An error is always an *Error.
-func (c *Client) Discover(_ context.Context, _ string, _ []byte) (*Metadata, error) {
-	return nil, &Error{Class: Transient, Reason: ReasonVendorUnavailable, Message: "not built yet"}
+// Discover reads the metadata of an issuer, at the address that OpenID Connect makes of it and then at that of RFC 8414. They are kept
+// for an hour. Whether credentials may be sent to the endpoints in them is for the caller to check. An error is always an *Error.
+func (c *Client) Discover(ctx context.Context, issuer string, caBundle []byte) (*Metadata, error) {
+	key := metadataKey{issuer: issuer, caBundle: sha256.Sum256(caBundle)}
+	if known := c.metadata.get(key, c.options.Now()); known != nil {
+		return known, nil
+	}
+	addresses, failure := c.metadataAddresses(issuer)
+	if failure != nil {
+		return nil, failure
+	}
+	for _, address := range addresses {
+		metadata, err := c.readMetadata(ctx, issuer, &Request{URL: address, CABundle: caBundle})
+		if err == nil {
+			c.metadata.put(key, metadata, c.options.Now())
+			return metadata, nil
+		}
+		if failure == nil || failure.StatusCode == http.StatusNotFound {
+			failure = err // "not found" says less than any other failure
+		}
+		if err.Class == Transient || err.Class == Throttled {
+			return nil, err // the other address would tell nothing about this one
+		}
+	}
+	return nil, failure
+}
+
+// metadataAddresses are the two forms for an issuer: OpenID Connect Discovery 1.0, section 4.1, appends to its path, RFC 8414, section
+// 3.1, puts the well-known part before it.
+func (c *Client) metadataAddresses(issuer string) ([]string, *Error) {
+	base, failure := c.parseURL(issuerURL, issuer)
+	if failure != nil {
+		return nil, failure
+	}
+	if base.RawQuery != "" || base.ForceQuery { // RFC 8414, section 2
+		return nil, &Error{Class: Rejected, Reason: ReasonInvalidSpec, Message: "The issuer URL has a query, which an issuer never has. Correct it."}
+	}
+	path := strings.TrimSuffix(base.EscapedPath(), "/")
+	origin := (&url.URL{Scheme: base.Scheme, Host: base.Host}).String()
+	return []string{
+		origin + path + "/.well-known/openid-configuration",
+		origin + "/.well-known/oauth-authorization-server" + path,
+	}, nil
+}
+
+func (c *Client) readMetadata(ctx context.Context, issuer string, r *Request) (*Metadata, *Error) {
+	answer, failure := c.exchange(ctx, metadataDocument, r)
+	if failure != nil {
+		return nil, failure
+	}
+	if !answer.isSuccess() {
+		return nil, metadataFailure(answer)
+	}
+	members, err := parseObject(answer.body)
+	if err != nil {
+		return nil, answer.malformed(answer.describe())
+	}
+	metadata := metadataOf(members)
+	return metadata, c.checkMetadata(issuer, metadata)
+}
+
+// metadataFailure differs from that of a token request: there are no credentials that could be wrong.
+func metadataFailure(a *answer) *Error {
+	failure := readFailure(a)
+	if failure.Class == Rejected {
+		failure.Reason = ReasonInvalidSpec
+		failure.Message = "The issuer publishes no metadata that can be read without credentials. Correct endpoints.issuerURL, or give " +
+			"endpoints.tokenURL instead."
+	}
+	return failure
+}
+
+func metadataOf(members object) *Metadata {
+	list := func(name string) (values []string) {
+		_ = json.Unmarshal(members[name], &values) // what is no list says nothing
+		return values
+	}
+	return &Metadata{
+		Issuer:                            stringOf(members["issuer"]),
+		TokenEndpoint:                     stringOf(members["token_endpoint"]),
+		AuthorizationEndpoint:             stringOf(members["authorization_endpoint"]),
+		RevocationEndpoint:                stringOf(members["revocation_endpoint"]),
+		GrantTypesSupported:               list("grant_types_supported"),
+		TokenEndpointAuthMethodsSupported: list("token_endpoint_auth_methods_supported"),
+		AuthorizationResponseIssParameterSupported: string(members["authorization_response_iss_parameter_supported"]) == "true",
+	}
+}
+
+// checkMetadata refuses another issuer's metadata (RFC 8414, section 3.3) and endpoints that could not be spoken to.
+func (c *Client) checkMetadata(issuer string, m *Metadata) *Error {
+	invalid := func(message string) *Error {
+		return &Error{Class: Rejected, Reason: ReasonInvalidSpec, Message: message, StatusCode: http.StatusOK, Sent: true}
+	}
+	switch {
+	case m.Issuer != issuer:
+		return invalid("The issuer's metadata document is that of another issuer. Make endpoints.issuerURL the same as the issuer in it, " +
+			"to the last character; a slash at the end counts.")
+	case m.TokenEndpoint == "":
+		return invalid("The issuer's metadata document names no token endpoint. Give endpoints.tokenURL instead of endpoints.issuerURL.")
+	}
+	for _, at := range []struct {
+		endpoint
+		address string
+	}{{tokenEndpoint, m.TokenEndpoint}, {authorizationEndpoint, m.AuthorizationEndpoint}, {revocationEndpoint, m.RevocationEndpoint}} {
+		if at.address == "" {
+			continue
+		}
+		if _, failure := c.parseURL(at.endpoint, at.address); failure != nil {
+			failure.Message = "The issuer's metadata document can't be used. " + failure.Message
+			return failure
+		}
+	}
+	return nil
+}
+
+type metadataKey struct {
+	issuer   string
+	caBundle [sha256.Size]byte
+}
+
+type cachedMetadata struct {
+	metadata *Metadata
+	readAt   time.Time
+}
+
+// metadataCache keeps the metadata of the issuers asked for lately.
+type metadataCache struct {
+	mu      sync.Mutex
+	entries map[metadataKey]cachedMetadata
+}
+
+func (c *metadataCache) get(key metadataKey, now time.Time) *Metadata {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	cached, ok := c.entries[key]
+	if age := now.Sub(cached.readAt); !ok || age < 0 || age >= metadataAge {
+		return nil
+	}
+	return cached.metadata
+}
+
+// put makes room by dropping what was read longest ago.
+func (c *metadataCache) put(key metadataKey, metadata *Metadata, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.entries[key] = cachedMetadata{metadata: metadata, readAt: now}
+	for len(c.entries) > maxCachedMetadata {
+		delete(c.entries, c.oldest())
+	}
+}
+
+func (c *metadataCache) oldest() (oldest metadataKey) {
+	var since time.Time
+	for key, cached := range c.entries {
+		if since.IsZero() || cached.readAt.Before(since) {
+			oldest, since = key, cached.readAt
+		}
+	}
+	return oldest
 }

@@ -1,6 +1,12 @@
 package oauth
 
-import "time"
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+)
 
 // Class says what happens after a failed request. It is decided once, where the failure is seen; the schedule, the conditions and
 // the metrics follow from it.
@@ -74,3 +80,17 @@ func (e *Error) Unwrap() error { return e.cause }
 // Ambiguous tells whether the server may have acted on the request although no usable answer came: a refresh token that was in it
 // may be spent.
 func (e *Error) Ambiguous() bool { return e.Sent && !e.Definite }
+
+// Format implements fmt.Formatter, so that no verb prints more than the message.
+func (e *Error) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, e.Message) }
+
+// LogValue implements slog.LogValuer.
+func (e *Error) LogValue() slog.Value { return slog.StringValue(e.Message) }
+
+// withHint adds what the vendor's entry tells the user for this failure, by the error code or else by the reason.
+func (e *Error) withHint(hints map[string]string) *Error {
+	if hint := cmp.Or(hints[e.Code], hints[string(e.Reason)]); hint != "" {
+		e.Message += " " + hint
+	}
+	return e
+}

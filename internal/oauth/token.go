@@ -1,6 +1,11 @@
 package oauth
 
-import "time"
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+)
 
 // Token is what a token endpoint answered (RFC 6749, section 5.1).
 type Token struct {
@@ -27,3 +32,12 @@ type Token struct {
 	// Extra holds the other members of the answer by name, decoded as encoding/json does with UseNumber.
 	Extra map[string]any
 }
+
+// Format implements fmt.Formatter. Nothing of a token is printed: members that only the vendor knows may be secret as well.
+func (t Token) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "token "+redacted) }
+
+// LogValue implements slog.LogValuer.
+func (t Token) LogValue() slog.Value { return slog.StringValue("token " + redacted) }
+
+// MarshalText implements encoding.TextMarshaler, which JSON, YAML and logr's printers use.
+func (t Token) MarshalText() ([]byte, error) { return []byte("token " + redacted), nil }
