@@ -67,7 +67,9 @@ func (x *exchange) judgeSigned(a inspector, provider IdentityProvider, now time.
 		return refuse(invalidGrant, "the recipient is wrong")
 	case !a.time("NotOnOrAfter", "Subject", "SubjectConfirmation", "SubjectConfirmationData").After(now):
 		return refuse(invalidGrant, "the confirmation has no end or is past it")
-	case id == "" || !x.server.vault.accept(provider.Issuer+" "+id, end):
+	case id == "":
+		return refuse(invalidGrant, "the assertion has no ID")
+	case !x.server.vault.accept(provider.Issuer+" "+id, end):
 		return refuse(invalidGrant, "the assertion was used before")
 	}
 	return nil
@@ -125,11 +127,12 @@ type inspector struct{ root *etree.Element }
 func (i inspector) at(path ...string) *etree.Element {
 	element := i.root
 	for _, tag := range path {
-		child, err := etreeutils.NSFindOneChild(element, samlAssertion, tag)
-		if err != nil || child == nil {
+		children := element.ChildElements()
+		at := slices.IndexFunc(children, func(c *etree.Element) bool { return c.Tag == tag && c.NamespaceURI() == samlAssertion })
+		if at < 0 {
 			return etree.NewElement("none")
 		}
-		element = child
+		element = children[at]
 	}
 	return element
 }

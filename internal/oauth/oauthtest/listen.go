@@ -9,6 +9,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -72,6 +73,21 @@ func (s *Server) Host() string {
 func (s *Server) TokenURL(vendor Vendor) string {
 	d := s.dialects[vendor]
 	return s.URL() + d.prefix + d.tokenPath
+}
+
+// RevocationURL is the vendor's revocation endpoint on this server; empty where the vendor documents none.
+func (s *Server) RevocationURL(vendor Vendor) string {
+	path := s.dialects[vendor].metadata["revocation_endpoint"]
+	if path == "" {
+		return ""
+	}
+	return s.IssuerURL(vendor) + path
+}
+
+// IssuerURL is where discovery starts for the vendor on this server. Only ABBYY and Generic have discovery documents.
+func (s *Server) IssuerURL(vendor Vendor) string {
+	d := s.dialects[vendor]
+	return s.URL() + d.prefix + strings.TrimSuffix(d.tokenPath, d.metadata["token_endpoint"])
 }
 
 // CABundle is the PEM certificate of the authority that signed the server's; nil without TLS.
