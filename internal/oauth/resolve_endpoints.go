@@ -21,7 +21,7 @@ func (h hostRules) check(faults *faults, field, text string) {
 		faults.addSpec("%s %s", field, err)
 		return
 	}
-	if u.Scheme != "https" && !host.isAllowedBy(h.insecure) {
+	if u.Scheme != "https" && !host.isInsecureAllowed(h.insecure) {
 		faults.addEndpoint("%s must start with https://: plain http is spoken only to hosts that the manager's --insecure-http-hosts names",
 			field)
 	}

@@ -103,7 +103,7 @@ type Settings struct {
 	Credentials Credentials
 	// AllowedHosts are the Secret's and the manager's host patterns: exact names or *.example.com, with :port where it is not 443.
 	AllowedHosts []string
-	// InsecureHTTPHosts are the hosts (same form) to which plain http may be spoken.
+	// InsecureHTTPHosts are the hosts to which plain http may be spoken: the same form, but no port means 80.
 	InsecureHTTPHosts []string
 	// EnableImplicit and EnableInteractive say whether the manager serves these grants.
 	EnableImplicit, EnableInteractive bool
