@@ -1,6 +1,7 @@
 package oauthtest
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -8,7 +9,7 @@ import (
 )
 
 func get(s *Server, url, bearer string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(http.MethodGet, url, nil)
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, url, nil)
 	if bearer != "" {
 		r.Header.Set("Authorization", "Bearer "+bearer)
 	}
@@ -153,7 +154,7 @@ func TestPlainHTTPAndConnections(t *testing.T) {
 
 func TestTheCertificateNamesFurtherHosts(t *testing.T) {
 	s := Serve(t, WithHosts("auth.vendor.example", "10.99.0.2"))
-	state := send(t, s, t.Context(), s.TokenURL(SFR), sfrForm)
+	state := send(t.Context(), t, s)
 	if state.status != 200 {
 		t.Fatalf("received %+v", state)
 	}

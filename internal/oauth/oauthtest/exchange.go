@@ -1,7 +1,9 @@
 package oauthtest
 
 import (
+	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -24,7 +26,7 @@ type exchange struct {
 
 // serve reads, acts, notes down and answers; a fault may change each step. A request is noted down before the answer is written, so
 // that a client which has the answer finds it in the journal.
-func (x *exchange) serve() {
+func (x *exchange) serve(ctx context.Context) {
 	defer x.server.journal.enter(x.place)()
 	if fault, hit := x.server.script.drawUnread(x.subject()); hit {
 		x.fault = fault
@@ -35,21 +37,21 @@ func (x *exchange) serve() {
 	x.fault = x.server.script.draw(x.subject())
 	subject := x.subject()
 	x.server.journal.arrive(subject)
-	given, outcome := x.answer()
+	given, outcome := x.answer(ctx)
 	x.server.journal.record(x.report(outcome, x.visibleStatus(given)))
 	x.server.journal.settle(subject)
 	x.send(given)
 }
 
 // answer acts on the request and makes the answer, as far as the fault lets it.
-func (x *exchange) answer() (answer, Outcome) {
+func (x *exchange) answer(ctx context.Context) (answer, Outcome) {
 	fault := x.fault
 	given, outcome := answer{}, Faulted
 	acts := fault.instead == nil && fault.cut != cutBefore
 	if fault.actsFirst {
 		given, outcome = x.act()
 	}
-	if fault.pause != nil && !fault.pause(x.request.Context()) {
+	if fault.pause != nil && !fault.pause(ctx) {
 		if !fault.actsFirst {
 			outcome = Abandoned
 		}
@@ -78,9 +80,9 @@ func (x *exchange) act() (answer, Outcome) {
 		return x.discovery()
 	case ResourceEndpoint:
 		return x.resource()
-	default:
-		return answer{status: http.StatusNotFound, contentType: "text/plain", body: "404 page not found\n"}, NotFound
+	case UnknownEndpoint, AnyEndpoint:
 	}
+	return answer{status: http.StatusNotFound, contentType: "text/plain", body: "404 page not found\n"}, NotFound
 }
 
 // send writes the answer, or as much of it as the fault leaves.
@@ -90,9 +92,7 @@ func (x *exchange) send(given answer) {
 	}
 	body := given.text()
 	header := x.writer.Header()
-	for name, values := range given.header {
-		header[name] = values
-	}
+	maps.Copy(header, given.header)
 	header.Set("Content-Type", contentType(given))
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	x.writer.WriteHeader(given.status)

@@ -149,7 +149,9 @@ func EchoSecrets(code string) Fault {
 		if basic, ok := decodeBasic(x.request.Header.Get("Authorization")); ok {
 			echo.WriteString(" " + basic.id + ":" + basic.secret)
 		}
-		return x.refusalAnswer(refuse(code, "%s", echo.String()))
+		a := x.refusalAnswer(refuse(code, ""))
+		a.put(text("error_description", echo.String())) // also where the vendor describes nothing
+		return a
 	})
 }
 

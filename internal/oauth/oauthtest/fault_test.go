@@ -36,9 +36,10 @@ type received struct {
 	readErr error // no whole body
 }
 
-func send(t *testing.T, s *Server, ctx context.Context, url, form string) received { //nolint:revive // t comes first in tests
+// send asks SFR for a token over the network.
+func send(ctx context.Context, t *testing.T, s *Server) received {
 	t.Helper()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(form))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.TokenURL(SFR), strings.NewReader(sfrForm))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +140,7 @@ func TestFaults(t *testing.T) {
 			func(r received) bool { return r.status == 307 && r.header.Get("Location") == "https://other.example/x" },
 		},
 		"the client's secrets in the description": {
-			EchoSecrets("invalid_grant"), Faulted,
+			EchoSecrets("invalid_client"), Faulted,
 			func(r received) bool { return r.status == 400 && strings.Contains(r.body, "password=change-me") },
 		},
 		"dropped before reading": {DropUnread(), Faulted, func(r received) bool { return r.sendErr != nil }},
@@ -155,7 +156,7 @@ func TestFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := Serve(t, WithClock(now))
 			s.Fail(Match{Vendor: SFR}, test.fault, Times(1))
-			got := send(t, s, t.Context(), s.TokenURL(SFR), sfrForm)
+			got := send(t.Context(), t, s)
 			if !test.check(got) {
 				t.Errorf("received %+v", got)
 			}
@@ -164,7 +165,7 @@ func TestFaults(t *testing.T) {
 				t.Errorf("the journal says outcome %s, fault %q, status %d; want outcome %s, status %d",
 					r.Outcome, r.Fault, r.Status, test.outcome, got.status)
 			}
-			if again := send(t, s, t.Context(), s.TokenURL(SFR), sfrForm); again.status != 200 || again.readErr != nil {
+			if again := send(t.Context(), t, s); again.status != 200 || again.readErr != nil {
 				t.Errorf("after the fault: %+v", again)
 			}
 		})
@@ -236,10 +237,10 @@ func TestAHeldRequestIsPendingUntilReleasedOrAbandoned(t *testing.T) {
 	s.Fail(Match{Vendor: SFR}, Held(release), Times(1))
 	s.Fail(Match{Vendor: SFR}, Held(nil), Times(1))
 	answers := make(chan received)
-	go func() { answers <- send(t, s, t.Context(), s.TokenURL(SFR), sfrForm) }()
+	go func() { answers <- send(t.Context(), t, s) }()
 	await(t, s, Match{Vendor: SFR, Outcome: Pending}, 1)
 	ctx, leave := context.WithCancel(t.Context())
-	go func() { answers <- send(t, s, ctx, s.TokenURL(SFR), sfrForm) }()
+	go func() { answers <- send(ctx, t, s) }()
 	await(t, s, Match{Vendor: SFR, Outcome: Pending}, 2)
 	leave()
 	if got := <-answers; !errors.Is(got.sendErr, context.Canceled) {
@@ -269,7 +270,7 @@ func TestClosingEndsWhatIsHeld(t *testing.T) {
 	s := Serve(t)
 	s.Fail(Match{}, Held(nil))
 	answers := make(chan received)
-	go func() { answers <- send(t, s, t.Context(), s.TokenURL(SFR), sfrForm) }()
+	go func() { answers <- send(t.Context(), t, s) }()
 	await(t, s, Match{Outcome: Pending}, 1)
 	s.Close()
 	if got := <-answers; got.sendErr == nil {

@@ -8,8 +8,8 @@ import (
 
 // The parts of a catalogue entry that are looked for.
 var (
-	entryName     = regexp.MustCompile(`(?m)^name: *(\S+)`)                            //nolint:gochecknoglobals // compiled once
-	entryEndpoint = regexp.MustCompile(`(?m)^( +\w+URL: *["']?)https?://[^/\s"']+(/)`) //nolint:gochecknoglobals // compiled once
+	entryName     = regexp.MustCompile(`(?m)^name: *(\S+)`)
+	entryEndpoint = regexp.MustCompile(`(?m)^( +\w+URL: *["']?)https?://[^/\s"']+(/)`)
 )
 
 // Overrides reads catalogue entries (files named *.yaml) and returns copies, by file name, whose endpoints are this server's: scheme

@@ -84,6 +84,6 @@ func (s *Server) newRoutes() *http.ServeMux {
 
 func (s *Server) handler(at place) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		(&exchange{server: s, place: at, writer: w, request: r, arrived: s.clock()}).serve()
+		(&exchange{server: s, place: at, writer: w, request: r, arrived: s.clock()}).serve(r.Context())
 	}
 }

@@ -1,6 +1,7 @@
 package oauthtest
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -38,7 +39,7 @@ func (c call) do(s *Server) *httptest.ResponseRecorder {
 	if c.contentType == "" {
 		c.contentType = "application/x-www-form-urlencoded"
 	}
-	r := httptest.NewRequest(c.method, c.path, strings.NewReader(c.form))
+	r := httptest.NewRequestWithContext(context.Background(), c.method, c.path, strings.NewReader(c.form))
 	r.Header.Set("Content-Type", c.contentType)
 	if c.basic != nil {
 		r.SetBasicAuth(c.basic[0], c.basic[1])
