@@ -1,0 +1,94 @@
+# Tokensync. `make` prints the targets. Needed: Go, git, and for `make test` xmlsec1 (Debian: apt-get install xmlsec1).
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+
+IMAGE          ?= tokensync:$(VERSION)
+CONTAINER_TOOL ?= docker
+FUZZTIME       ?= 10s
+PKG            ?= ./...
+
+# Development tools, pinned in hack/tools/go.mod; each is built when it is first used and then comes from Go's build cache.
+TOOL := go tool -modfile=hack/tools/go.mod
+
+# For the shell of a recipe: where etcd, kube-apiserver and kubectl are, built when they are missing.
+WITH_CONTROL_PLANE := KUBEBUILDER_ASSETS=$$(hack/kube/build.sh); export KUBEBUILDER_ASSETS
+
+##@ Try
+
+.PHONY: demo
+demo: ## Watch it work: a local control plane, a scripted vendor, the real manager (KEEP=1 leaves them running)
+	@$(WITH_CONTROL_PLANE); KEEP="$(KEEP)" go run ./hack/demo
+
+##@ Develop
+
+.PHONY: generate
+generate: ## Write deep copies, the CRD and the manager's role from the Go types and their markers
+	$(TOOL) controller-gen object paths=./api/...
+	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
+	$(TOOL) controller-gen rbac:roleName=manager paths=./internal/controller/... output:rbac:dir=config/rbac
+
+.PHONY: tidy
+tidy: ## Tidy every module
+	for mod in $$(git ls-files '*go.mod'); do (cd "$$(dirname "$$mod")" && go mod tidy); done
+
+.PHONY: fmt
+fmt: ## Format the code and its imports
+	$(TOOL) golangci-lint fmt
+
+.PHONY: verify
+verify: generate tidy fmt ## Fail unless what is committed is generated, tidy and formatted
+	@if [ -n "$$(git status --porcelain)" ]; then \
+	  git --no-pager diff; git status --short; \
+	  echo "The tree differs from what is committed: commit what \`make generate tidy fmt\` changed." >&2; exit 1; fi
+
+.PHONY: lint
+lint: ## Check the code and the architecture (.golangci.yml)
+	$(TOOL) golangci-lint config verify
+	$(TOOL) golangci-lint run ./...
+
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities in what is called (asks vuln.go.dev)
+	$(TOOL) govulncheck ./...
+
+##@ Test
+
+.PHONY: control-plane
+control-plane: ## Build a local API server for tests and demo, once (about four minutes)
+	@hack/kube/build.sh
+
+.PHONY: test
+test: ## Run every test with the race detector (PKG=./internal/oauth/... for some)
+	@$(WITH_CONTROL_PLANE); go test -race $(PKG)
+
+.PHONY: fuzz
+fuzz: ## Fuzz every target for FUZZTIME (10s) each
+	@git grep -oE --untracked '^func Fuzz\w+' -- '*_test.go' | while IFS=: read -r file func; do \
+	  go test "./$$(dirname "$$file")" -run='^$$' -fuzz="^$${func#func }$$" -fuzztime=$(FUZZTIME) </dev/null; done
+
+##@ Ship
+
+.PHONY: build
+build: ## Build bin/manager
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/manager ./cmd/manager
+
+.PHONY: image
+image: ## Build the container image (IMAGE=registry.example.com/tokensync:v1, CONTAINER_TOOL=podman)
+	$(CONTAINER_TOOL) build --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t $(IMAGE) .
+
+.PHONY: installer
+installer: ## Write dist/install.yaml: everything that a cluster needs, with IMAGE
+	mkdir -p dist
+	$(TOOL) kustomize build config/default | sed 's|image: tokensync:dev$$|image: $(IMAGE)|' >dist/install.yaml
+
+.PHONY: help
+help:
+	@awk 'BEGIN {FS = ":.*## "} \
+	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
