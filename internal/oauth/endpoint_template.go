@@ -191,10 +191,11 @@ func (t *endpointTemplate) expand(value func(name string) string) (string, error
 	var b strings.Builder
 	b.WriteString(t.scheme)
 	for _, p := range t.host {
-		if isParameter(p) && !isHostName(value(p.parameter)) {
-			return "", fmt.Errorf("parameter %s must be a host name or a part of one, without scheme, port and path", p.parameter)
+		name, err := p.inHost(value)
+		if err != nil {
+			return "", err
 		}
-		b.WriteString(p.literal + strings.ToLower(strings.TrimSuffix(value(p.parameter), ".")))
+		b.WriteString(name)
 	}
 	b.WriteString(t.port)
 	for _, p := range t.rest {
@@ -210,6 +211,17 @@ func (t *endpointTemplate) expand(value func(name string) string) (string, error
 	return b.String(), nil
 }
 
+// inHost is the piece as it stands in the host: nothing but letters, digits, hyphens, underscores and single dots between them.
+func (p piece) inHost(value func(name string) string) (string, error) {
+	if !isParameter(p) {
+		return p.literal, nil
+	}
+	if v := value(p.parameter); isHostName(v) {
+		return strings.ToLower(strings.TrimSuffix(v, ".")), nil
+	}
+	return "", fmt.Errorf("parameter %s must be a host name or a part of one, without scheme, port and path", p.parameter)
+}
+
 // escaped is the piece as it stands in path or query. A value in the path stays one segment or a part of one: servers differ in
 // what they make of an escaped slash, and dots would climb.
 func (p piece) escaped(value func(name string) string) (string, error) {
@@ -221,7 +233,7 @@ func (p piece) escaped(value func(name string) string) (string, error) {
 		return url.QueryEscape(v), nil
 	}
 	if strings.Trim(v, ".") == "" || strings.ContainsFunc(v, climbs) {
-		return "", fmt.Errorf(`parameter %s must not be empty or only dots, nor hold a slash, backslash, percent sign or control character`,
+		return "", fmt.Errorf("parameter %s must not be empty or only dots, nor hold a slash, backslash, percent sign or control character",
 			p.parameter)
 	}
 	return url.PathEscape(v), nil

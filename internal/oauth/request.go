@@ -23,10 +23,10 @@ type Request struct {
 }
 
 // Format implements fmt.Formatter. Not even the URL is shown: a tenant in it may come from the credentials Secret.
-func (r *Request) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "request "+redacted) }
+func (r Request) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "request "+redacted) }
 
 // LogValue implements slog.LogValuer.
-func (r *Request) LogValue() slog.Value { return slog.StringValue("request " + redacted) }
+func (r Request) LogValue() slog.Value { return slog.StringValue("request " + redacted) }
 
 // request puts a body and the client's authentication together.
 func (f *Flow) request(endpoint string, body form) *Request {
