@@ -1,7 +1,11 @@
 package oauthtest
 
 import (
+	"encoding/asn1"
+	"encoding/base64"
+	"math/big"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/beevik/etree"
@@ -87,6 +91,7 @@ func successful(response *etree.Element, provider IdentityProvider) bool {
 
 // signedAssertion is the one assertion, if it or the response around it is signed by the provider; else nil.
 func signedAssertion(root *etree.Element, provider IdentityProvider, now time.Time) *etree.Element {
+	useASN1(root)
 	judge := dsig.NewDefaultValidationContext(&dsig.MemoryX509CertificateStore{Roots: provider.Certificates})
 	judge.Clock = dsig.NewFakeClockAt(now)
 	if signed, err := judge.Validate(root); err == nil {
@@ -101,6 +106,27 @@ func signedAssertion(root *etree.Element, provider IdentityProvider, now time.Ti
 		return nil
 	}
 	return signed
+}
+
+// useASN1 turns ECDSA signatures into the form that goxmldsig verifies, which is not XML Signature's: that is both numbers one after
+// the other, each as long as the curve's order (RFC 6931, section 2.3.6). What is not of that form is made invalid.
+func useASN1(root *etree.Element) {
+	for _, signature := range root.FindElements("//Signature") {
+		method, value := signature.FindElement("./SignedInfo/SignatureMethod"), signature.FindElement("./SignatureValue")
+		if method == nil || value == nil || !strings.Contains(method.SelectAttrValue("Algorithm", ""), "#ecdsa-") {
+			continue
+		}
+		raw, err := base64.StdEncoding.DecodeString(value.Text())
+		half := len(raw) / 2
+		if err != nil || len(raw) != 2*half || !slices.Contains([]int{32, 48, 66}, half) { // P-256, P-384, P-521
+			value.SetText("")
+			continue
+		}
+		numbers := struct{ R, S *big.Int }{new(big.Int).SetBytes(raw[:half]), new(big.Int).SetBytes(raw[half:])}
+		if encoded, err := asn1.Marshal(numbers); err == nil {
+			value.SetText(base64.StdEncoding.EncodeToString(encoded))
+		}
+	}
 }
 
 // theAssertion is the root itself or its one assertion, with the namespaces of its parents; nil where there are none or several.

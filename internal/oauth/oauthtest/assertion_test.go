@@ -1,11 +1,16 @@
 package oauthtest
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/pem"
+	"math/big"
 	"net/url"
 	"strings"
 	"testing"
@@ -17,7 +22,7 @@ import (
 
 // signer is an identity provider's key with its certificate.
 type signer struct {
-	key         *rsa.PrivateKey
+	key         crypto.Signer
 	certificate []byte // DER
 }
 
@@ -182,6 +187,42 @@ func TestGenesysJudgesAssertions(t *testing.T) {
 			got, _ := object(t, w.Body.String())["error_description"].(string)
 			if got != test.want {
 				t.Errorf("status %d, description %q, want %q", w.Code, got, test.want)
+			}
+		})
+	}
+}
+
+func TestAnECDSASignatureMustHaveTheFormOfXMLSignature(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := certificateTemplate("idp", 3)
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusted := signer{key, der} // signs in ASN.1, as goxmldsig does
+	asn1Response := element(t, trusted.response(t, rightAssertion))
+	rawResponse := asn1Response.Copy()
+	value := rawResponse.FindElement("//SignatureValue")
+	encoded, err := base64.StdEncoding.DecodeString(value.Text())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var numbers struct{ R, S *big.Int }
+	if _, err = asn1.Unmarshal(encoded, &numbers); err != nil {
+		t.Fatal(err)
+	}
+	raw := append(numbers.R.FillBytes(make([]byte, 32)), numbers.S.FillBytes(make([]byte, 32))...)
+	value.SetText(base64.StdEncoding.EncodeToString(raw))
+	for name, test := range map[string]struct {
+		response *etree.Element
+		want     int
+	}{"in ASN.1": {asn1Response, 400}, "raw": {rawResponse, 200}} {
+		t.Run(name, func(t *testing.T) {
+			if w := samlCall(samlForm(serialize(t, test.response))).do(samlServer(t, trusted)); w.Code != test.want {
+				t.Errorf("status %d, want %d: %s", w.Code, test.want, w.Body)
 			}
 		})
 	}

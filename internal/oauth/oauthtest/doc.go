@@ -7,9 +7,10 @@
 //	route.go          which vendor and endpoint a path belongs to
 //	registry.go       clients, users and identity providers; defaults.go holds those of the example manifests
 //	form.go           reading a form strictly (RFC 6749, sections 3.2 and 2.3.1, appendix B)
-//	grant.go          what all vendors share; sfr.go, genesys.go, bright_pattern.go, abbyy.go and generic.go: what each documents
+//	grant.go          what all vendors share; dialect.go: in what they differ; sfr.go, genesys.go, bright_pattern.go, abbyy.go and
+//	                  generic.go: what each documents
 //	assertion.go      judging SAML 2.0 assertions (RFC 7522, section 3)
-//	vault.go          tokens, rotation and reuse detection (RFC 9700, section 4.14.2)
+//	vault.go          tokens, rotation and reuse detection (RFC 9700, section 4.14.2); introspection.go: looking into it
 //	answer.go         answers, in each vendor's own form
 //	revocation.go     RFC 7009; discovery.go: RFC 8414 and OpenID Connect Discovery; resource.go: RFC 6750
 //	fault.go          ways to fail; script.go: when to

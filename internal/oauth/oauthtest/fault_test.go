@@ -146,6 +146,9 @@ func TestFaults(t *testing.T) {
 		"dropped before reading": {DropUnread(), Faulted, func(r received) bool { return r.sendErr != nil }},
 		"dropped after reading":  {Drop(), Faulted, func(r received) bool { return errors.Is(r.sendErr, io.EOF) }},
 		"dropped after acting":   {AfterActing(Drop()), Issued, func(r received) bool { return errors.Is(r.sendErr, io.EOF) }},
+		"dropped after acting, unread by itself": {
+			AfterActing(DropUnread()), Issued, func(r received) bool { return errors.Is(r.sendErr, io.EOF) },
+		},
 		"dropped in the answer": {
 			DropMidAnswer(), Issued, func(r received) bool { return r.status == 200 && errors.Is(r.readErr, io.ErrUnexpectedEOF) },
 		},
@@ -242,6 +245,9 @@ func TestAHeldRequestIsPendingUntilReleasedOrAbandoned(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	go func() { answers <- send(ctx, t, s) }()
 	await(t, s, Match{Vendor: SFR, Outcome: Pending}, 2)
+	if got := s.Count(Match{}); got != 0 {
+		t.Errorf("%d requests count as answered", got)
+	}
 	leave()
 	if got := <-answers; !errors.Is(got.sendErr, context.Canceled) {
 		t.Errorf("the client that left received %+v", got)
@@ -253,6 +259,21 @@ func TestAHeldRequestIsPendingUntilReleasedOrAbandoned(t *testing.T) {
 	}
 	if most, issued := s.MostInFlight(SFR), s.Count(Match{Outcome: Issued}); most != 2 || issued != 1 {
 		t.Errorf("most in flight %d, want 2; issued %d, want 1", most, issued)
+	}
+}
+
+func TestAClientThatLeavesASlowVendorGetsNoTokenIssued(t *testing.T) {
+	s := Serve(t)
+	s.Fail(Match{}, Slow(time.Hour))
+	ctx, leave := context.WithCancel(t.Context())
+	answers := make(chan received)
+	go func() { answers <- send(ctx, t, s) }()
+	await(t, s, Match{Outcome: Pending}, 1)
+	leave()
+	<-answers
+	await(t, s, Match{Outcome: Abandoned}, 1)
+	if got := s.Count(Match{Outcome: Issued}); got != 0 {
+		t.Errorf("%d tokens were issued", got)
 	}
 }
 

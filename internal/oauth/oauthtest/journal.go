@@ -58,6 +58,12 @@ func (r Request) Body() string { return r.body }
 // Header is the request's header as sent, secrets included.
 func (r Request) Header() http.Header { return r.header.Clone() }
 
+// String leaves out what may be secret.
+func (r Request) String() string {
+	return fmt.Sprintf("%s %s: vendor %s, client %s, grant %s, outcome %s, fault %q, status %d",
+		r.Method, r.Path, r.Vendor, r.ClientID, r.Grant, r.Outcome, r.Fault, r.Status)
+}
+
 func (x *exchange) report(outcome Outcome, status int) Request {
 	s := x.subject()
 	return Request{

@@ -3,8 +3,6 @@ package oauthtest_test
 import (
 	"maps"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,29 +10,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tokensync.dev/tokensync/internal/oauth"
 	"tokensync.dev/tokensync/internal/oauth/oauthtest"
 )
 
 func TestOverridesPointTheCatalogueHere(t *testing.T) {
 	s := oauthtest.Serve(t)
-	overrides, err := s.Overrides(os.DirFS("../vendors"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	for name, entry := range overrides {
-		if err := os.WriteFile(filepath.Join(dir, name), entry, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	catalogue, err := oauth.LoadCatalogue(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	loaded := catalogue(t, s)
 	got := map[string]string{}
-	for _, name := range catalogue.Names() {
-		vendor, _ := catalogue.Vendor(name)
+	for _, name := range loaded.Names() {
+		vendor, _ := loaded.Vendor(name)
 		got[name] = strings.Replace(vendor.Endpoints.TokenURL, s.URL(), "HERE", 1)
 	}
 	want := map[string]string{

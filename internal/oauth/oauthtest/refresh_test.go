@@ -114,9 +114,15 @@ func TestARefreshKeepsToItsClientAndScope(t *testing.T) {
 	if !s.RefreshTokenIsLive(token) {
 		t.Error("a refused refresh spent the token")
 	}
-	w := post(s, abbyyPath, "grant_type=refresh_token&client_id=vantage-integration&client_secret=change-me&refresh_token="+token)
-	if w.Code != 400 || !s.FamilyAlive(token) {
-		t.Errorf("another client's token: status %d, want 400 and no harm", w.Code)
+	s.Register(Client{Vendor: Generic, ID: "other", Secret: "s", Authentication: Post, Grants: []string{RefreshToken}})
+	for path, client := range map[string]string{
+		abbyyPath:   "client_id=vantage-integration&client_secret=change-me", // of another vendor
+		genericPath: "client_id=other&client_secret=s",
+	} {
+		w := post(s, path, "grant_type=refresh_token&refresh_token="+token+"&"+client)
+		if object(t, w.Body.String())["error"] != invalidGrant || !s.RefreshTokenIsLive(token) {
+			t.Errorf("another client's token: status %d, %s; want invalid_grant and no harm", w.Code, w.Body)
+		}
 	}
 }
 

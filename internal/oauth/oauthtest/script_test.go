@@ -120,6 +120,15 @@ func TestTheJournalKnowsWhatWasSent(t *testing.T) {
 	}
 }
 
+func TestAPrintedRequestHoldsNoSecret(t *testing.T) {
+	s := New()
+	call{path: genesysPath, basic: genesysBasic, form: "grant_type=client_credentials&x=change-me"}.do(s)
+	printed := fmt.Sprintf("%v %+v", s.Requests(), s.Requests()[0])
+	if strings.Contains(printed, "change-me") || strings.Contains(printed, "Basic") || !strings.Contains(printed, "issued") {
+		t.Errorf("printed: %s", printed)
+	}
+}
+
 func TestAPathThatNobodyDocumentsIsNotedDown(t *testing.T) {
 	s := New()
 	w := post(s, "/sfr/other", "")

@@ -256,6 +256,18 @@ func TestRefusesWhatTheVendorsWouldRefuse(t *testing.T) {
 	}
 }
 
+func TestRefusalsCarryTheHeadersOfTheirStatus(t *testing.T) {
+	s := New()
+	w := call{method: http.MethodPut, path: sfrPath, form: sfrForm}.do(s)
+	if got := w.Header().Get("Allow"); w.Code != 405 || got != "POST" {
+		t.Errorf("status %d, Allow %q", w.Code, got)
+	}
+	w = call{path: genesysPath, basic: []string{"nobody", "x"}, form: "grant_type=client_credentials"}.do(s)
+	if got := w.Header().Get("WWW-Authenticate"); w.Code != 401 || !strings.HasPrefix(got, "Basic ") {
+		t.Errorf("status %d, WWW-Authenticate %q", w.Code, got)
+	}
+}
+
 func TestBasicPartsAreFormEncoded(t *testing.T) {
 	s := New()
 	s.Register(Client{Vendor: Generic, ID: "encoded:client", Secret: "p+q &%é", Grants: []string{ClientCredentials}})
