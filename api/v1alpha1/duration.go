@@ -1,26 +1,50 @@
 package v1alpha1
 
 import (
+	"maps"
+	"slices"
 	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Duration is a span of time as text: hours, minutes and seconds in whole numbers, such as 90s, 15m or 1h30m. The API server refuses
-// whatever Go could not decode: one such object would stop the operator's cache for everybody.
+// Duration is a span of time as the user wrote it: whole hours, minutes and seconds, such as 90s, 15m or 1h30m. Every field of this
+// type states its range in a rule of the API server.
 //
-// +kubebuilder:validation:Type=string
-// +kubebuilder:validation:MinLength=1
+// It is text, so that decoding it can't fail: one object that did, stored under an older CRD with looser rules, would stop the
+// operator's cache for everybody. Ask Valid before Value where the difference matters.
+//
 // +kubebuilder:validation:MaxLength=32
-// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$')",message="must be a duration such as 90s, 15m or 720h, in whole hours, minutes and seconds (h, m, s); a day is 24h"
-type Duration struct {
-	metav1.Duration `json:",inline"`
-}
+type Duration string
 
-// Value is the span, 0 where there is none.
+// Value is the span, 0 where there is none or the text is no duration.
 func (d *Duration) Value() time.Duration {
 	if d == nil {
 		return 0
 	}
-	return d.Duration.Duration
+	span, err := time.ParseDuration(string(*d))
+	if err != nil {
+		return 0
+	}
+	return max(span, 0)
+}
+
+// Valid says whether the text is a duration above zero. No duration at all is valid: the default holds.
+func (d *Duration) Valid() bool {
+	return d == nil || d.Value() > 0
+}
+
+// InvalidDurations names the fields whose text is no duration. The API server lets none in; an object that was stored under an older
+// CRD with looser rules may still have one, and its controller reports it instead of taking the default.
+func (s *OAuthTokenSpec) InvalidDurations() []string {
+	fields := map[string]*Duration{}
+	if r := s.Renewal; r != nil {
+		fields["spec.renewal.renewBefore"] = r.RenewBefore
+		fields["spec.renewal.maxTokenAge"] = r.MaxTokenAge
+		fields["spec.renewal.assumedLifetime"] = r.AssumedLifetime
+		fields["spec.renewal.refreshTokenLifetime"] = r.RefreshTokenLifetime
+	}
+	if s.SAML2Bearer != nil {
+		fields["spec.saml2Bearer.lifetime"] = s.SAML2Bearer.Lifetime
+	}
+	maps.DeleteFunc(fields, func(_ string, d *Duration) bool { return d.Valid() })
+	return slices.Sorted(maps.Keys(fields))
 }

@@ -19,9 +19,9 @@ import (
 // +kubebuilder:printcolumn:name="Renewal",type=string,priority=1,JSONPath=`.status.renewalTime`
 // +kubebuilder:printcolumn:name="Refresh-Expires",type=string,priority=1,JSONPath=`.status.refreshToken.expiresAt`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 200",message="metadata.name may have at most 200 characters, since the names of Secrets are made from it: choose a shorter one"
-// +kubebuilder:validation:XValidation:rule="has(self.spec.target) && has(self.spec.target.name) || self.metadata.name != self.spec.credentialsSecretRef.name",message="the target Secret would be the credentials Secret: set spec.target.name to another name"
-// +kubebuilder:validation:XValidation:rule="has(self.spec.target) && has(self.spec.target.name) || !self.metadata.name.endsWith('-oauth-state')",message="a name that ends in -oauth-state is kept for state Secrets: set spec.target.name to another name"
+// +kubebuilder:validation:XValidation:rule="oldSelf.hasValue() || size(self.metadata.name) <= 200",optionalOldSelf=true,message="metadata.name may have at most 200 characters, since the names of Secrets are made from it: choose a shorter one"
+// +kubebuilder:validation:XValidation:rule="oldSelf.hasValue() && oldSelf.value().spec == self.spec || has(self.spec.target) && has(self.spec.target.name) || self.metadata.name != self.spec.credentialsSecretRef.name",optionalOldSelf=true,fieldPath=".spec.target.name",message="without it the target Secret would be the credentials Secret, which has the OAuthToken's name: set it to another name"
+// +kubebuilder:validation:XValidation:rule="oldSelf.hasValue() && oldSelf.value().spec == self.spec || has(self.spec.target) && has(self.spec.target.name) || !self.metadata.name.endsWith('-oauth-state')",optionalOldSelf=true,fieldPath=".spec.target.name",message="without it the target Secret would have the OAuthToken's name, and names that end in -oauth-state are kept for state Secrets: set it to another name"
 type OAuthToken struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional
@@ -78,30 +78,27 @@ type ParameterValue string
 
 // Scope is one scope token (RFC 6749, section 3.3).
 //
-// +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=256
 // +kubebuilder:validation:XValidation:rule="self.matches('^[!#-\\\\[\\\\]-~]+$')",message="a scope is one word of printable ASCII without blanks, quotes or backslashes (RFC 6749, section 3.3): write each scope as an item of its own"
 type Scope string
 
 // URL is the address of an endpoint.
 //
-// +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=2048
-// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['https', 'http'] && url(self).getHost() != '' && !self.contains('#')",message="must be an absolute URL without fragment, such as https://login.example.com/oauth/token"
+// +kubebuilder:validation:XValidation:rule="isURL(self) && self.matches('^(?i:https?)://([A-Za-z0-9._-]+|[[][0-9A-Fa-f:.]+[]])(:[0-9]{1,5})?([/?][!$-~]*)?$')",message="must be an absolute URL without user information, fragment and blanks, such as https://login.example.com/oauth/token"
 type URL string
 
 // OAuthTokenSpec is what the user asks for.
 //
-// +kubebuilder:validation:XValidation:rule="self.vendor != 'generic' || has(self.grantType)",message="grantType is required for vendor generic: name one of ClientCredentials, Password, AuthorizationCode, Implicit, SAML2Bearer, RefreshToken"
-// +kubebuilder:validation:XValidation:rule="self.vendor != 'generic' || has(self.endpoints) && (has(self.endpoints.tokenURL) || has(self.endpoints.issuerURL) || has(self.grantType) && self.grantType == 'Implicit' && has(self.endpoints.authorizationURL))",message="vendor generic needs endpoints.tokenURL, or endpoints.issuerURL for discovery"
-// +kubebuilder:validation:XValidation:rule="!has(self.saml2Bearer) || has(self.grantType) && self.grantType == 'SAML2Bearer'",message="saml2Bearer goes only with grantType SAML2Bearer: set that, or remove saml2Bearer"
-// +kubebuilder:validation:XValidation:rule="!has(self.authorizationParameters) || !has(self.grantType) || self.grantType in ['AuthorizationCode', 'Implicit']",message="authorizationParameters go only with grantType AuthorizationCode or Implicit: use parameters for the token request"
-// +kubebuilder:validation:XValidation:rule="!has(self.target) || !has(self.target.name) || self.target.name != self.credentialsSecretRef.name",message="target.name must differ from credentialsSecretRef.name: the operator does not write to the credentials Secret"
+// +kubebuilder:validation:XValidation:rule="self.vendor != 'generic' || has(self.grantType)",fieldPath=".grantType",reason=FieldValueRequired,message="vendor generic has no preferred grant: name one of ClientCredentials, Password, AuthorizationCode, Implicit, SAML2Bearer, RefreshToken"
+// +kubebuilder:validation:XValidation:rule="self.vendor != 'generic' || has(self.endpoints) && (has(self.endpoints.tokenURL) || has(self.endpoints.issuerURL) || has(self.grantType) && self.grantType == 'Implicit' && has(self.endpoints.authorizationURL))",fieldPath=".endpoints",reason=FieldValueRequired,message="vendor generic has no endpoints of its own: set endpoints.tokenURL, or endpoints.issuerURL for discovery (grant Implicit: endpoints.authorizationURL)"
+// +kubebuilder:validation:XValidation:rule="!has(self.saml2Bearer) || has(self.grantType) && self.grantType == 'SAML2Bearer'",fieldPath=".saml2Bearer",reason=FieldValueForbidden,message="goes only with grantType SAML2Bearer: set that, or remove saml2Bearer"
+// +kubebuilder:validation:XValidation:rule="!has(self.authorizationParameters) || !has(self.grantType) || self.grantType in ['AuthorizationCode', 'Implicit']",fieldPath=".authorizationParameters",reason=FieldValueForbidden,message="go only with grantType AuthorizationCode or Implicit: use parameters for the token request"
+// +kubebuilder:validation:XValidation:rule="!has(self.target) || !has(self.target.name) || self.target.name != self.credentialsSecretRef.name",fieldPath=".target.name",message="must differ from credentialsSecretRef.name: the operator does not write to the credentials Secret"
 type OAuthTokenSpec struct {
 	// vendor is the name of an entry of the vendor catalogue: sfr-global-contact-center, genesys-cloud, bright-pattern,
 	// abbyy-vantage, one that the platform added, or generic for any other server that follows RFC 6749.
 	// +required
-	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:XValidation:rule="!format.dns1123Label().validate(self).hasValue()",message="must be the name of a catalogue entry: lower-case letters, digits and hyphens, such as genesys-cloud"
 	Vendor string `json:"vendor,omitempty"`
@@ -122,16 +119,16 @@ type OAuthTokenSpec struct {
 	// At most 32, each of at most 2048 characters. Parameters of the protocol itself, such as grant_type or client_id, can't be set.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
-	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 64 && k.matches('^[A-Za-z0-9_.:-]+$'))",message="names of parameters have at most 64 letters, digits and _ . : -"
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !(k in ['grant_type', 'client_id', 'client_secret', 'assertion', 'username', 'password', 'code', 'code_verifier', 'redirect_uri', 'state', 'nonce', 'response_type', 'response_mode', 'request', 'request_uri', 'refresh_token']) && !k.startsWith('client_assertion') && !k.startsWith('code_challenge'))",message="a parameter of the protocol itself (such as grant_type, client_id, password, redirect_uri, state) can't be set here: credentials belong in the credentials Secret, the rest is the operator's"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.matches('^[A-Za-z0-9_.:-]{1,64}$'))",message="names of parameters have 1 to 64 letters, digits and _ . : -"
+	// +kubebuilder:validation:XValidation:rule="self.map(k, k.lowerAscii().replace('.', '_')).all(k, !(k in ['grant_type', 'client_id', 'client_secret', 'assertion', 'username', 'password', 'code', 'code_verifier', 'redirect_uri', 'state', 'nonce', 'response_type', 'response_mode', 'request', 'request_uri', 'refresh_token']) && !k.startsWith('client_assertion') && !k.startsWith('code_challenge'))",message="a parameter of the protocol itself (such as grant_type, client_id, password, redirect_uri, state) can't be set here: credentials belong in the credentials Secret, the rest is the operator's"
 	Parameters map[string]ParameterValue `json:"parameters,omitempty"`
 
 	// authorizationParameters are further parameters of the authorization request, for the grants AuthorizationCode and Implicit.
 	// The same limits hold as for parameters. Default: the vendor's.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
-	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 64 && k.matches('^[A-Za-z0-9_.:-]+$'))",message="names of parameters have at most 64 letters, digits and _ . : -"
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !(k in ['grant_type', 'client_id', 'client_secret', 'assertion', 'username', 'password', 'code', 'code_verifier', 'redirect_uri', 'state', 'nonce', 'response_type', 'response_mode', 'request', 'request_uri', 'refresh_token', 'scope']) && !k.startsWith('client_assertion') && !k.startsWith('code_challenge'))",message="a parameter of the protocol itself (such as response_type, client_id, redirect_uri, state, scope) can't be set here: use the fields of the spec, the rest is the operator's"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.matches('^[A-Za-z0-9_.:-]{1,64}$'))",message="names of parameters have 1 to 64 letters, digits and _ . : -"
+	// +kubebuilder:validation:XValidation:rule="self.map(k, k.lowerAscii().replace('.', '_')).all(k, !(k in ['grant_type', 'client_id', 'client_secret', 'assertion', 'username', 'password', 'code', 'code_verifier', 'redirect_uri', 'state', 'nonce', 'response_type', 'response_mode', 'request', 'request_uri', 'refresh_token', 'scope']) && !k.startsWith('client_assertion') && !k.startsWith('code_challenge'))",message="a parameter of the protocol itself (such as response_type, client_id, redirect_uri, state, scope) can't be set here: use the fields of the spec, the rest is the operator's"
 	AuthorizationParameters map[string]ParameterValue `json:"authorizationParameters,omitempty"`
 
 	// scopes are asked for in this order. Default: the vendor's. At most 64.
@@ -152,9 +149,12 @@ type OAuthTokenSpec struct {
 	ClientAuthentication ClientAuthentication `json:"clientAuthentication,omitempty"`
 
 	// caBundle holds PEM certificates that are trusted for the vendor's endpoints beside the system's, encoded in base64 as in
-	// webhooks.
+	// webhooks, at most 262144 characters. Default: the system's alone.
 	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=262144
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([A-Za-z0-9+/][\\r\\n]*)*=?[\\r\\n]*=?[\\r\\n]*$') && size(self.replace('\\n', '').replace('\\r', '')) % 4 == 0",message="must be PEM certificates encoded as a whole in base64, with padding: the output of `base64 -w0 ca.pem`"
 	CABundle []byte `json:"caBundle,omitempty"`
 
 	// saml2Bearer says what an assertion holds that the operator signs with saml_signing_key. Only with grantType SAML2Bearer.
@@ -185,7 +185,6 @@ type OAuthTokenSpec struct {
 type SecretReference struct {
 	// name of the Secret.
 	// +required
-	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="must be the name of a Secret: lower-case letters, digits, hyphens and dots"
 	Name string `json:"name,omitempty"`
@@ -193,7 +192,7 @@ type SecretReference struct {
 
 // Endpoints are the addresses of an authorization server. A URL that is given here counts before one that discovery finds.
 //
-// +kubebuilder:validation:MinProperties=1
+// +kubebuilder:validation:XValidation:rule="has(self.tokenURL) || has(self.authorizationURL) || has(self.revocationURL) || has(self.issuerURL)",message="must hold tokenURL, authorizationURL, revocationURL or issuerURL: add one, or remove endpoints"
 type Endpoints struct {
 	// tokenURL is the token endpoint (RFC 6749, section 3.2). Example: https://login.example.com/oauth/token
 	// +optional

@@ -7,6 +7,7 @@ type OAuthTokenStatus struct {
 	// observedGeneration is the generation of the spec that this status speaks of.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=9007199254740991
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// conditions: Ready (True while the target Secret holds a good token); RenewalFailing, Reconciling, Stalled and
 	// AuthorizationRequired, which are there only while they are True.
@@ -14,6 +15,7 @@ type OAuthTokenStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(c, c.lastTransitionTime >= timestamp('1970-01-01T00:00:00Z') && (!has(c.observedGeneration) || c.observedGeneration <= 9007199254740991))",message="lastTransitionTime must be a time such as 2026-01-31T12:00:00Z, and observedGeneration a generation"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 	// grantType is the grant in use: the spec's, or the vendor's.
 	// +optional
@@ -35,12 +37,15 @@ type OAuthTokenStatus struct {
 	Scopes []string `json:"scopes,omitempty"`
 	// issuedAt is when the token served was requested.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('1970-01-01T00:00:00Z')",message="must be a time such as 2026-01-31T12:00:00Z"
 	IssuedAt *metav1.Time `json:"issuedAt,omitempty"`
 	// expiresAt is when the token served ends, as the vendor said.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('1970-01-01T00:00:00Z')",message="must be a time such as 2026-01-31T12:00:00Z"
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
 	// renewalTime is when a new token will be requested.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('1970-01-01T00:00:00Z')",message="must be a time such as 2026-01-31T12:00:00Z"
 	RenewalTime *metav1.Time `json:"renewalTime,omitempty"`
 	// refreshToken tells of the refresh token that is held, where there is one.
 	// +optional
@@ -55,6 +60,7 @@ type OAuthTokenStatus struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:XValidation:rule="self >= timestamp('1970-01-01T00:00:00Z')",message="must be a time such as 2026-01-31T12:00:00Z"
 	RecentFailures []metav1.Time `json:"recentFailures,omitempty"`
 	// lastHandledRenewRequest is the last value of the annotation tokensync.dev/renew-requested-at that was acted upon.
 	// +optional
@@ -66,9 +72,11 @@ type OAuthTokenStatus struct {
 type RefreshTokenStatus struct {
 	// issuedAt is when the grant that the refresh token belongs to was first given.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('1970-01-01T00:00:00Z')",message="must be a time such as 2026-01-31T12:00:00Z"
 	IssuedAt *metav1.Time `json:"issuedAt,omitempty"`
 	// expiresAt is its end, where it is known.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('1970-01-01T00:00:00Z')",message="must be a time such as 2026-01-31T12:00:00Z"
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
 }
 
@@ -80,6 +88,7 @@ type AuthorizationStatus struct {
 	URL string `json:"url,omitempty"`
 	// requestedAt is when authorization became required.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('1970-01-01T00:00:00Z')",message="must be a time such as 2026-01-31T12:00:00Z"
 	RequestedAt *metav1.Time `json:"requestedAt,omitempty"`
 	// subject is the identity that authorized, where the vendor tells it.
 	// +optional
@@ -92,12 +101,15 @@ type FailureStatus struct {
 	// count of failed requests in a row.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=2147483647
 	Count int32 `json:"count,omitempty"`
 	// lastTime is when the last one failed.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('1970-01-01T00:00:00Z')",message="must be a time such as 2026-01-31T12:00:00Z"
 	LastTime *metav1.Time `json:"lastTime,omitempty"`
 	// nextAttempt is when the next request will be made, unless spec or credentials change before.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('1970-01-01T00:00:00Z')",message="must be a time such as 2026-01-31T12:00:00Z"
 	NextAttempt *metav1.Time `json:"nextAttempt,omitempty"`
 	// requestHash tells which spec and credentials failed, so that a change is noticed: an HMAC, like the target Secret's.
 	// +optional

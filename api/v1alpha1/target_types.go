@@ -35,7 +35,6 @@ const (
 type Target struct {
 	// name of the Secret. Default: the OAuthToken's. When it changes, the new Secret is written from the old, without a request.
 	// +optional
-	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="must be the name of a Secret: lower-case letters, digits, hyphens and dots"
 	// +kubebuilder:validation:XValidation:rule="!self.endsWith('-oauth-state')",message="a name that ends in -oauth-state is kept for state Secrets: choose another"
@@ -43,9 +42,8 @@ type Target struct {
 	// type of the Secret: Opaque, kubernetes.io/dockerconfigjson, kubernetes.io/basic-auth, or a type without kubernetes.io/. It
 	// can't be changed on a Secret that exists. Default: Opaque.
 	// +optional
-	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self in ['Opaque', 'kubernetes.io/dockerconfigjson', 'kubernetes.io/basic-auth'] || !self.contains('kubernetes.io/')",message="must be Opaque, kubernetes.io/dockerconfigjson, kubernetes.io/basic-auth, or a type of your own without kubernetes.io/"
+	// +kubebuilder:validation:XValidation:rule="self in ['Opaque', 'kubernetes.io/dockerconfigjson', 'kubernetes.io/basic-auth'] || self != '' && !self.contains('kubernetes.io/')",message="must be Opaque, kubernetes.io/dockerconfigjson, kubernetes.io/basic-auth, or a type of your own without kubernetes.io/"
 	Type string `json:"type,omitempty"`
 	// template adds labels, annotations and keys.
 	// +optional
@@ -70,7 +68,7 @@ type TargetTemplate struct {
 	// Example: {token.json: '{"token":{{ .AccessToken | toJson }}}'}
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
-	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) >= 1 && size(k) <= 253 && k.matches('^[-._a-zA-Z0-9]+$'))",message="keys of a Secret have at most 253 letters, digits and - _ ."
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.matches('^[-._a-zA-Z0-9]{1,253}$') && k != '.' && !k.startsWith('..'))",message="keys of a Secret have 1 to 253 letters, digits and - _ . and don't start with two dots"
 	Data map[string]TemplateSource `json:"data,omitempty"`
 }
 
