@@ -67,7 +67,7 @@ func (c *Client) exchange(ctx context.Context, at endpoint, r *Request) (*answer
 		err = result.read(response)
 	}
 	result.now = c.options.Now()
-	sent := g.close()
+	sent, err := g.close(err)
 	switch {
 	case err == nil, result.status >= http.StatusMultipleChoices: // a failure is one, also without the rest of its text
 		return result, nil

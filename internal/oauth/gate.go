@@ -3,6 +3,7 @@ package oauth
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/http/httptrace"
 	"sync"
@@ -25,11 +26,22 @@ type gate struct {
 	mu     sync.Mutex
 	conn   net.Conn // the connection that the bytes went to
 	closed bool
+
+	handshakeFailed bool
 }
 
 // trace puts the gate into the way of a request, once its connection stands and before anything of the request is written.
 func (g *gate) trace() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { gatedConnOf(info.Conn).gate.Store(g) }}
+	return &httptrace.ClientTrace{
+		GotConn:          func(info httptrace.GotConnInfo) { gatedConnOf(info.Conn).gate.Store(g) },
+		TLSHandshakeDone: func(_ tls.ConnectionState, err error) { g.noteHandshake(err) },
+	}
+}
+
+func (g *gate) noteHandshake(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.handshakeFailed = err != nil
 }
 
 // write writes to a connection where that is still allowed.
@@ -67,12 +79,16 @@ func (g *gate) takeBack() {
 	g.conn = nil
 }
 
-// close ends all writing and tells whether any byte of the request was written.
-func (g *gate) close() (sent bool) {
+// close ends all writing. It tells whether any byte of the request was written, and gives the error of the exchange back, marked
+// where it is that of a TLS handshake.
+func (g *gate) close(err error) (sent bool, marked error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.closed = true
-	return g.conn != nil
+	if err != nil && g.handshakeFailed {
+		err = fmt.Errorf("%w: %w", errHandshake, err)
+	}
+	return g.conn != nil, err
 }
 
 // gatedConn is a connection whose writes pass the gate of the request that has it. Without one (TLS handshake, proxy) all pass.

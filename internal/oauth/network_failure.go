@@ -50,8 +50,6 @@ func networkProblem(err error, sent bool) string {
 		return timeoutProblem(err, sent)
 	case isDNS(err):
 		return nameProblem(err)
-	case isTLS(err):
-		return certificateProblem(err)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "refuses connections. Check the endpoint and its port, or wait until the vendor's service is back."
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES):
@@ -59,6 +57,9 @@ func networkProblem(err error, sent bool) string {
 	}
 	return brokenProblem(err, sent)
 }
+
+// errHandshake marks errors of a TLS handshake: crypto/tls has no type for most of them.
+var errHandshake = errors.New("TLS handshake failed")
 
 func timeoutProblem(err error, sent bool) string {
 	switch {
@@ -80,13 +81,6 @@ func nameProblem(err error) string {
 		return "has a name that DNS does not know. Check the endpoint, or the parameters that it is made of."
 	}
 	return "has a name that could not be looked up. Check the cluster's DNS."
-}
-
-func isTLS(err error) bool {
-	var verification *tls.CertificateVerificationError
-	var record tls.RecordHeaderError
-	var alert tls.AlertError
-	return errors.As(err, &verification) || errors.As(err, &record) || errors.As(err, &alert)
 }
 
 func certificateProblem(err error) string {
@@ -114,8 +108,10 @@ func brokenProblem(err error, sent bool) string {
 		return "cut the connection before its answer was complete. Ask the vendor if this stays."
 	case isCut:
 		return "cut the connection before the request was sent. Ask the vendor if this stays."
+	case errors.Is(err, errHandshake):
+		return certificateProblem(err)
 	case sent:
-		return "gave an answer that is not HTTP. Check the endpoint and its port."
+		return "gave no complete HTTP answer. Check the endpoint and its port; ask the vendor if this stays."
 	}
 	return "could not be connected to. Check the endpoint and its port."
 }

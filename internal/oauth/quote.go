@@ -27,7 +27,7 @@ func (r *Request) quote(text string, limit int) string {
 	text = text[:min(len(text), maxQuoted)]
 	secrets := r.secrets()
 	text = redact(keepErrorCharacters(redact(text, secrets)), secrets)
-	text = strings.Join(strings.Fields(token.ReplaceAllStringFunc(text, starVariable)), " ")
+	text = strings.Join(strings.Fields(wordLike.ReplaceAllStringFunc(text, starVariable)), " ")
 	return strings.TrimSpace(text[:min(len(text), limit)])
 }
 
@@ -123,14 +123,14 @@ func lower(b byte) byte {
 	return b
 }
 
-// token is a run of characters that dates, numbers and identifiers are made of.
-var token = regexp.MustCompile(`[A-Za-z0-9_./:~@%+-]+`) //nolint:gochecknoglobals // compiled once
+// wordLike is a run of characters that dates, numbers and identifiers are made of.
+var wordLike = regexp.MustCompile(`[A-Za-z0-9_./:~@%+-]+`) //nolint:gochecknoglobals // compiled once
 
 // The kinds of token that differ each time: numbers, dates, times and addresses; identifiers in hexadecimal; other long identifiers.
 //
 //nolint:gochecknoglobals // compiled once
 var (
-	numeric     = regexp.MustCompile(`^([0-9]+|[0-9][0-9TZ:.+/-]{3,})$`)
+	numeric     = regexp.MustCompile(`^([0-9]+(ms|s|sec|m|min|h)?|[0-9][0-9TZ:.+/-]{3,})$`)
 	hexadecimal = regexp.MustCompile(`^[0-9A-Fa-f-]{8,}$`)
 	identifier  = regexp.MustCompile(`^[^:/]{16,}$`)
 )

@@ -1,0 +1,208 @@
+package oauth
+
+import (
+	"context"
+	"crypto/sha256"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"testing"
+
+	"golang.org/x/net/dns/dnsmessage"
+)
+
+var emptyHash = sha256.Sum256(nil)
+
+func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
+
+// resolving is a resolver that knows these names only. A DNS server answers it through a pipe.
+func resolving(t *testing.T, names map[string][]string) *net.Resolver {
+	t.Helper()
+	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+		client, server := net.Pipe()
+		go answerDNS(server, names)
+		return client, nil
+	}}
+}
+
+// answerDNS speaks DNS over TCP, as a net.Resolver does on a connection that is no net.PacketConn (RFC 1035, section 4.2.2).
+func answerDNS(conn net.Conn, names map[string][]string) {
+	defer func() { _ = conn.Close() }()
+	for {
+		length := make([]byte, 2)
+		if _, err := io.ReadFull(conn, length); err != nil {
+			return
+		}
+		question := make([]byte, int(length[0])<<8|int(length[1]))
+		if _, err := io.ReadFull(conn, question); err != nil {
+			return
+		}
+		var message dnsmessage.Message
+		if message.Unpack(question) != nil || len(message.Questions) != 1 {
+			return
+		}
+		answer, err := dnsAnswer(message, names).Pack()
+		if err != nil {
+			return
+		}
+		_, _ = conn.Write(append([]byte{byte(len(answer) >> 8), byte(len(answer))}, answer...))
+	}
+}
+
+func dnsAnswer(m dnsmessage.Message, names map[string][]string) *dnsmessage.Message {
+	question := m.Questions[0]
+	addresses, isKnown := names[question.Name.String()[:len(question.Name.String())-1]]
+	answer := &dnsmessage.Message{Header: dnsmessage.Header{ID: m.ID, Response: true, RecursionAvailable: true}, Questions: m.Questions}
+	if !isKnown {
+		answer.RCode = dnsmessage.RCodeNameError
+	}
+	for _, text := range addresses {
+		header := dnsmessage.ResourceHeader{Name: question.Name, Type: question.Type, Class: question.Class}
+		switch address := netip.MustParseAddr(text); {
+		case address.Is4() && question.Type == dnsmessage.TypeA:
+			answer.Answers = append(answer.Answers, dnsmessage.Resource{Header: header, Body: &dnsmessage.AResource{A: address.As4()}})
+		case address.Is6() && question.Type == dnsmessage.TypeAAAA:
+			answer.Answers = append(answer.Answers, dnsmessage.Resource{Header: header, Body: &dnsmessage.AAAAResource{AAAA: address.As16()}})
+		}
+	}
+	return answer
+}
+
+func TestAddressesThatAreNeverConnectedTo(t *testing.T) {
+	apiServer := netip.MustParseAddr("10.96.0.1")
+	strict := guard{denied: []netip.Addr{apiServer, netip.MustParseAddr("fd12::1"), netip.MustParseAddr("::ffff:192.0.2.9")}}
+	loose := strict
+	loose.allowLoopback = true
+	for address, want := range map[string]struct{ strict, loose verdict }{
+		"203.0.113.7": {}, "8.8.8.8": {}, "2606:4700::1111": {},
+		"10.0.0.1": {}, "172.16.5.4": {}, "192.168.1.1": {}, "100.64.0.1": {}, "fd12::2": {}, // private clouds
+
+		"127.0.0.1": {addressLoopback, addressAllowed}, "127.255.255.254": {addressLoopback, addressAllowed},
+		"::1": {addressLoopback, addressAllowed}, "::ffff:127.0.0.1": {addressLoopback, addressAllowed},
+
+		"0.0.0.0": both(addressForbidden), "::": both(addressForbidden), "0.1.2.3": both(addressForbidden),
+		"255.255.255.255": both(addressForbidden), "::ffff:0.0.0.0": both(addressForbidden),
+		"224.0.0.1": both(addressForbidden), "239.255.255.250": both(addressForbidden), "ff02::1": both(addressForbidden),
+		"169.254.169.254": both(addressForbidden), "169.254.170.2": both(addressForbidden), "169.254.0.1": both(addressForbidden),
+		"fe80::1": both(addressForbidden), "fe80::1%eth0": both(addressForbidden), "2606:4700::1111%eth0": both(addressForbidden),
+		"::1%lo": both(addressForbidden), "fec0::1": both(addressForbidden),
+		"fd00:ec2::254": both(addressForbidden), "fd00:ec2::23": both(addressForbidden), "fd20:ce::254": both(addressForbidden),
+		"100.100.100.200": both(addressForbidden), "168.63.129.16": both(addressForbidden), "192.0.0.192": both(addressForbidden),
+		"::ffff:169.254.169.254": both(addressForbidden), "::ffff:100.100.100.200": both(addressForbidden),
+
+		"10.96.0.1": both(addressForbidden), "::ffff:10.96.0.1": both(addressForbidden), "fd12::1": both(addressForbidden),
+		"192.0.2.9": both(addressForbidden),
+
+		"64:ff9b::a9fe:a9fe": both(addressForbidden), "64:ff9b::7f00:1": both(addressForbidden), "64:ff9b::a60:1": both(addressForbidden),
+		"64:ff9b::cb00:7107": {}, "64:ff9b:1::a9fe:a9fe": both(addressForbidden), "64:ff9b:1:abcd::a9fe:a9fe": both(addressForbidden),
+		"64:ff9b:1:a9fe:a9:fe00::": both(addressForbidden), "64:ff9b:1::7f00:1": both(addressForbidden), "64:ff9b:1::cb00:7107": {},
+		"2002:a9fe:a9fe::1": both(addressForbidden), "2002:7f00:1::": both(addressForbidden), "2002:cb00:7107::1": {},
+		"2001:0:cb00:7107:0:0:5601:5601": both(addressForbidden), "2001:0:cb00:7107:0:0:80ff:fffe": both(addressForbidden),
+		"2001:0:cb00:7107:0:0:34ff:8ef8": {},
+		"::169.254.169.254":              both(addressForbidden), "::127.0.0.1": both(addressForbidden), "::203.0.113.7": {},
+	} {
+		t.Run(address, func(t *testing.T) {
+			target := netip.MustParseAddr(address)
+			if got := strict.judge(target); got != want.strict {
+				t.Errorf("got %v, want %v", got, want.strict)
+			}
+			if got := loose.judge(target); got != want.loose {
+				t.Errorf("with --allow-loopback: got %v, want %v", got, want.loose)
+			}
+		})
+	}
+	if got := loose.judge(netip.Addr{}); got != addressForbidden {
+		t.Errorf("no address: got %v", got)
+	}
+}
+
+func both(v verdict) struct{ strict, loose verdict } { return struct{ strict, loose verdict }{v, v} }
+
+func TestOnlyTCPIsDialled(t *testing.T) {
+	for _, network := range []string{"udp4", "unix", "tcp", ""} {
+		if (guard{}).control(t.Context(), network, "203.0.113.7:443", nil) == nil {
+			t.Errorf("%q is allowed", network)
+		}
+	}
+	for _, address := range []string{"", "203.0.113.7", "name:443", "[::1:443"} {
+		if (guard{}).control(t.Context(), "tcp4", address, nil) == nil {
+			t.Errorf("%q is allowed", address)
+		}
+	}
+	if err := (guard{}).control(t.Context(), "tcp4", "203.0.113.7:443", nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheGuardStandsBehindDNS(t *testing.T) {
+	e := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, goodAnswer) })
+	port := strconv.Itoa(e.Listener.Addr().(*net.TCPAddr).Port)
+	names := map[string][]string{
+		"loopback.example.com": {"127.0.0.1"}, "metadata.example.com": {"169.254.169.254"}, "mapped.example.com": {"::ffff:127.0.0.1"},
+		"mixed.example.com": {"169.254.169.254", "127.0.0.1"}, "xdenied.example.com": {"10.96.0.1"},
+	}
+	for what, c := range map[string]struct {
+		host          string
+		allowLoopback bool
+		message       string // empty: a token comes
+	}{
+		"a name that resolves to loopback":                       {"loopback.example.com", false, "--allow-loopback"},
+		"a name that resolves to loopback where that is allowed": {"loopback.example.com", true, ""},
+		"loopback itself":                                            {"127.0.0.1", false, "--allow-loopback"},
+		"loopback in short":                                          {"127.1", false, ""},
+		"loopback as one number":                                     {"2130706433", false, ""},
+		"loopback by its name":                                       {"localhost", false, "--allow-loopback"},
+		"a name that resolves to metadata":                           {"metadata.example.com", true, "never connects to"},
+		"metadata itself":                                            {"169.254.169.254", true, "never connects to"},
+		"metadata as an IPv6 address":                                {"[::ffff:169.254.169.254]", true, "never connects to"},
+		"a name that resolves to the API server":                     {"xdenied.example.com", true, "the API server"},
+		"a name with a forbidden address and a good one":             {"mixed.example.com", true, ""},
+		"a name that resolves to a mapped address":                   {"mapped.example.com", false, "--allow-loopback"},
+		"a name with forbidden addresses only, loopback not allowed": {"mixed.example.com", false, ""},
+	} {
+		t.Run(what, func(t *testing.T) {
+			e.requests.Store(0)
+			e.connections.Store(0)
+			client := newTestClient(t, func(o *ClientOptions) {
+				o.AllowLoopback, o.Resolver = c.allowLoopback, resolving(t, names)
+				o.DeniedAddresses = []netip.Addr{netip.MustParseAddr("10.96.0.1")}
+			})
+			request := e.request()
+			request.URL = "https://" + c.host + ":" + port + "/token"
+			token, err := client.Token(t.Context(), request)
+			if c.allowLoopback && c.message == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			failure := failureOf(t, token, err)
+			if c.message != "" {
+				wantFailure(t, failure, &Error{Class: Rejected, Reason: ReasonEndpointNotAllowed}, c.message)
+			}
+			if e.connections.Load() != 0 || failure.Sent {
+				t.Errorf("%d connections, sent %v", e.connections.Load(), failure.Sent)
+			}
+		})
+	}
+}
+
+func TestANameThatChangesItsAddressGainsNothing(t *testing.T) {
+	e := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, goodAnswer) })
+	names := map[string][]string{"rebinding.example.com": {"203.0.113.7"}}
+	client := newTestClient(t, func(o *ClientOptions) { o.AllowLoopback, o.Resolver = false, resolving(t, names) })
+	if err := client.guard.checkName(t.Context(), client.options.Resolver, "rebinding.example.com"); err != nil {
+		t.Fatal(err)
+	}
+	names["rebinding.example.com"] = []string{"127.0.0.1"}
+	request := e.request()
+	request.URL = "https://rebinding.example.com:" + strconv.Itoa(e.Listener.Addr().(*net.TCPAddr).Port)
+	token, err := client.Token(t.Context(), request)
+	wantFailure(t, failureOf(t, token, err), &Error{Class: Rejected, Reason: ReasonEndpointNotAllowed}, "loopback")
+	if got := e.connections.Load(); got != 0 {
+		t.Errorf("%d connections", got)
+	}
+}
