@@ -99,9 +99,5 @@ func readEntry(dir fs.FS, name string) (*Vendor, []string) {
 	if err != nil {
 		return &Vendor{}, []string{"can't be read: " + err.Error()}
 	}
-	vendor, faults := parseVendor(text)
-	if len(faults) == 0 {
-		faults = vendor.faults()
-	}
-	return vendor, faults
+	return parseVendor(text)
 }

@@ -12,8 +12,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// parseVendor decodes an entry from YAML or JSON. The faults name all fields that an entry doesn't have and all values of a wrong
-// kind, each with its path; a decoder alone would stop at the first, and would not mind the case of names.
+// parseVendor decodes and checks an entry in YAML or JSON. The faults name all fields that an entry doesn't have and all values of a
+// wrong kind, each with its path; a decoder alone would stop at the first, and would not mind the case of names.
 func parseVendor(text []byte) (*Vendor, []string) {
 	vendor := &Vendor{}
 	asJSON, err := yaml.YAMLToJSONStrict(text)
@@ -28,7 +28,9 @@ func parseVendor(text []byte) (*Vendor, []string) {
 		return vendor, []string{"must be a map with the fields of a vendor"}
 	}
 	faults := misfits("", document, reflect.TypeFor[Vendor]())
-	if err = json.Unmarshal(asJSON, vendor); err != nil && len(faults) == 0 {
+	if err = json.Unmarshal(asJSON, vendor); err == nil {
+		faults = append(faults, vendor.faults()...)
+	} else if len(faults) == 0 {
 		faults = append(faults, err.Error())
 	}
 	return vendor, faults
