@@ -162,6 +162,10 @@ func TestDecide(t *testing.T) {
 			at: 59 * time.Second, state: renewal.State{Failures: renewal.Failures{Count: 1, LastTime: start, Recent: append(hourly(), start)}},
 			want: wait(renewal.BackingOff, time.Minute),
 		},
+		"over the cap a change waits for a minute also where a success came between": {
+			at: 59 * time.Second, state: renewal.State{Token: &expired, Failures: renewal.Failures{Recent: append(hourly(), start)}},
+			want: wait(renewal.BackingOff, time.Minute),
+		},
 		"over the cap a change is served after a minute": {
 			at: time.Minute, state: renewal.State{Failures: renewal.Failures{Count: 1, LastTime: start, Recent: append(hourly(), start)}},
 			want: request(renewal.NoToken),

@@ -27,13 +27,18 @@ type attempt struct {
 // trial runs a life through whatever rapid draws, and holds what was seen.
 type trial struct {
 	*life
-	felt         time.Duration
-	attempts     []attempt
-	specAsked    int // spec of the last request
-	steppedBack  bool
-	stepped      bool
-	lifetimes    *rapid.Generator[int64]
-	failureClass *rapid.Generator[renewal.Class]
+	felt        time.Duration
+	attempts    []attempt
+	specAsked   int // spec of the last request
+	steppedBack bool
+	stepped     bool
+
+	// How this life goes.
+	lifetimes   *rapid.Generator[int64] // seconds
+	classes     *rapid.Generator[renewal.Class]
+	events      *rapid.Generator[string]
+	failureRate int // in ten requests
+	eventRate   int // in a hundred waits
 }
 
 // lives draws everyday lifetimes, in seconds, more often than odd ones.
@@ -45,42 +50,67 @@ var lives = rapid.OneOf(
 
 var classes = rapid.SampledFrom([]renewal.Class{renewal.Transient, renewal.Throttled, renewal.Rejected, renewal.Malformed})
 
+// events are what may happen to an object between two decisions.
+var events = rapid.SampledFrom([]string{"spec", "wish", "suspend", "target lost", "throttled", "restart", "clock"})
+
 // TestLimitsHoldWhateverHappens lets vendor, users and clock do anything to one object.
 func TestLimitsHoldWhateverHappens(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		run := trial{life: newLife(rapid.StringN(0, 40, -1).Draw(t, "uid"), policies.Draw(t, "policy")), failureClass: classes, lifetimes: lives}
+		run := trial{life: newLife(rapid.StringN(0, 40, -1).Draw(t, "uid"), policies.Draw(t, "policy"))}
 		// Whole lives of one kind find other things than a mixture does.
-		if rapid.Bool().Draw(t, "one lifetime") {
-			run.lifetimes = rapid.Just(lives.Draw(t, "lifetime"))
-		}
-		if rapid.Bool().Draw(t, "one class") {
-			run.failureClass = rapid.Just(classes.Draw(t, "class"))
-		}
-		failureRate := rapid.IntRange(0, 10).Draw(t, "failures in ten")
-		eventRate := rapid.SampledFrom([]int{0, 0, 1, 3}).Draw(t, "events in ten")
-		for range rapid.IntRange(10, 400).Draw(t, "steps") {
-			run.step(t, failureRate, eventRate)
-		}
-		run.checkSpacing(t)
-		run.checkHours(t)
+		run.lifetimes = mixed(t, "lifetimes", lives)
+		run.classes = mixed(t, "classes", classes)
+		run.events = mixed(t, "events", events)
+		run.failureRate = rapid.IntRange(0, 10).Draw(t, "failures in ten")
+		run.eventRate = rapid.SampledFrom([]int{0, 2, 10, 30}).Draw(t, "events in a hundred")
+		run.all(t, rapid.IntRange(10, 400).Draw(t, "steps"))
 	})
 }
 
+// TestLimitsHoldForFlappingVendor is the same with a vendor that spends the hour's failures as fast as can be.
+func TestLimitsHoldForFlappingVendor(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		run := trial{life: newLife(unjittered, renewal.Policy{}), failureRate: 4}
+		run.lifetimes = rapid.Int64Range(1, 15)
+		run.classes = rapid.Just(renewal.Transient)
+		run.events = mixed(t, "events", events)
+		run.eventRate = rapid.SampledFrom([]int{0, 2, 10}).Draw(t, "events in a hundred")
+		run.all(t, 400)
+	})
+}
+
+// mixed is the generator given, or always the same one of its values.
+func mixed[T any](t *rapid.T, of string, g *rapid.Generator[T]) *rapid.Generator[T] {
+	if rapid.Bool().Draw(t, "one of the "+of) {
+		return rapid.Just(g.Draw(t, of))
+	}
+	return g
+}
+
+// all runs so many steps, and checks what was seen.
+func (r *trial) all(t *rapid.T, steps int) {
+	for range steps {
+		r.step(t)
+	}
+	r.checkSpacing(t)
+	r.checkHours(t)
+}
+
 // step decides once and does what was decided; or something else happens to the object first.
-func (r *trial) step(t *rapid.T, failureRate, eventRate int) {
+func (r *trial) step(t *rapid.T) {
 	d := r.decide()
 	r.checkDecision(t, d)
 	if d.Action == renewal.Request {
-		r.send(t, failureRate)
+		r.send(t)
 		return
 	}
 	pause := d.At.Sub(r.now())
-	if rapid.IntRange(0, 9).Draw(t, "event?") >= eventRate {
+	if rapid.IntRange(0, 99).Draw(t, "event?") >= r.eventRate {
 		r.pass(pause)
 		return
 	}
 	r.pass(time.Duration(rapid.Int64Range(0, int64(pause)).Draw(t, "woken early")))
-	switch rapid.SampledFrom([]string{"spec", "wish", "suspend", "target lost", "throttled", "restart", "clock"}).Draw(t, "event") {
+	switch r.events.Draw(t, "event") {
 	case "spec":
 		r.spec = rapid.IntRange(0, 2).Draw(t, "spec")
 	case "wish":
@@ -110,13 +140,13 @@ func (r *trial) stepClock(by time.Duration) {
 }
 
 // send draws an answer, and notes the request.
-func (r *trial) send(t *rapid.T, failureRate int) {
+func (r *trial) send(t *rapid.T) {
 	a := answer{
 		takes:    time.Duration(rapid.IntRange(0, 2500).Draw(t, "milliseconds")) * time.Millisecond,
 		repeated: rapid.Bool().Draw(t, "repeated"),
 	}
-	if rapid.IntRange(0, 9).Draw(t, "failed?") < failureRate {
-		a.class = r.failureClass.Draw(t, "class")
+	if rapid.IntRange(0, 9).Draw(t, "failed?") < r.failureRate {
+		a.class = r.classes.Draw(t, "class")
 		a.retryAfter = time.Duration(rapid.SampledFrom([]int{0, 1, 30, 600, 7200}).Draw(t, "retryAfter")) * time.Second
 	} else {
 		a.lifetime = time.Duration(r.lifetimes.Draw(t, "lifetime")) * time.Second
@@ -124,6 +154,9 @@ func (r *trial) send(t *rapid.T, failureRate int) {
 	seen := attempt{
 		sent: r.trueTime, felt: r.felt, failed: a.class != 0,
 		excused: r.specAsked != r.spec || r.steppedBack, stepped: r.stepped,
+	}
+	if patient := r.failures.Count > 0 && !seen.excused && !seen.stepped && r.wish == r.wishTried; patient && r.now().Before(r.failures.NextAttempt) {
+		t.Fatalf("retried at %s, before %s", r.now(), r.failures.NextAttempt)
 	}
 	r.request(a)
 	r.felt += a.takes
