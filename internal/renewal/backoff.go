@@ -17,8 +17,8 @@ const (
 
 	// swiftFailures is how many failures of an hour follow each other at the pace of their class alone; see thrift.
 	swiftFailures = 10
-	// thriftyRetry is how near to the expiry of a served token thrift allows a retry.
-	thriftyRetry = 30 * time.Second
+	// thriftyLife is what must remain of a served token's life for thrift to respect it.
+	thriftyLife = time.Minute
 )
 
 // Class says what kind of failure a request met.
@@ -118,16 +118,16 @@ func (b backOff) pause(c Class, retryAfter time.Duration) time.Duration {
 	case Rejected:
 		return rejectedPause + b.share(rejectedJitter).Truncate(time.Second)
 	case Malformed:
-		return b.inTime(b.varied(doubled(malformedPause, b.retries, maxMalformedPause)), time.Second)
+		return b.inTime(b.varied(doubled(malformedPause, b.retries, maxMalformedPause)))
 	case Throttled:
 		if retryAfter > 0 {
 			asked := min(ceilDuration(retryAfter), longestPause)
 			return max(asked+b.share(asked/10).Round(time.Second), b.pause(Transient, 0))
 		}
-		return b.inTime(b.varied(doubled(throttledPause, b.retries, maxTransientPause)), time.Second)
+		return b.inTime(b.varied(doubled(throttledPause, b.retries, maxTransientPause)))
 	case Transient:
 	}
-	return b.inTime(b.varied(doubled(transientPause, b.retries, maxTransientPause)), time.Second)
+	return b.inTime(b.varied(doubled(transientPause, b.retries, maxTransientPause)))
 }
 
 // varied spreads a pause over ±10 %.
@@ -135,24 +135,27 @@ func (b backOff) varied(pause time.Duration) time.Duration {
 	return (pause - pause/10 + b.share(pause/5)).Round(time.Second)
 }
 
-// inTime bounds a pause by half of what remains of the served token's life, or by least where that is more, so that a vendor which
-// recovers in time is found in time.
-func (b backOff) inTime(pause, least time.Duration) time.Duration {
+// inTime bounds a pause by half of what remains of the served token's life, so that a vendor which recovers in time is found in time.
+func (b backOff) inTime(pause time.Duration) time.Duration {
 	if b.life == 0 {
 		return pause
 	}
-	return min(pause, max((b.life/2).Truncate(time.Second), least))
+	return min(pause, max(b.life/2, time.Second).Truncate(time.Second))
 }
 
 // thrift returns the least pause after the nth failure of an hour. Twenty are allowed, and the halving pauses before a token's expiry
 // alone can take half of them; once all are spent, an object without a token can't ask for one for up to an hour. So from the eleventh
-// on failures are apart by 5 s doubling to 10 min, whatever their class; also this only up to half of what remains of the served
-// token's life, unless that is less than 30 s. In an ordinary outage, at most 19 requests fail in an hour.
+// on failures are apart by 5 s doubling to 10 min, whatever their class. While a served token lasts for a minute and more, half of what
+// remains is enough. In an ordinary outage at most 19 requests fail in an hour.
 func (b backOff) thrift(n int) time.Duration {
 	if n <= swiftFailures {
 		return 0
 	}
-	return b.inTime(doubled(transientPause, n-swiftFailures-1, maxTransientPause), thriftyRetry)
+	pause := doubled(transientPause, n-swiftFailures-1, maxTransientPause)
+	if b.life >= thriftyLife {
+		return b.inTime(pause)
+	}
+	return pause
 }
 
 func (b backOff) share(span time.Duration) time.Duration {

@@ -147,7 +147,8 @@ func TestSecondTenFailuresOfAnHourAreFartherApart(t *testing.T) {
 		"the fourteenth for 40 s":                     {earlier: 13, want: 40 * time.Second},
 		"the eighteenth for 10 min":                   {earlier: 17, want: 10 * time.Minute},
 		"for half the served life where that is less": {earlier: 17, served: 8 * time.Minute, want: 4 * time.Minute},
-		"for 30 s where half the served life is less": {earlier: 17, served: 8 * time.Second, want: 30 * time.Second},
+		"down to a minute of it":                      {earlier: 17, served: time.Minute, want: 30 * time.Second},
+		"for 10 min where the served life is shorter": {earlier: 17, served: 59 * time.Second, want: 10 * time.Minute},
 		"not for longer because the life is long":     {earlier: 10, served: time.Hour, want: 5 * time.Second},
 	} {
 		t.Run(behaviour, func(t *testing.T) {

@@ -49,7 +49,7 @@ type Reason string
 const (
 	NoToken          Reason = "NoToken"          // none that can be used
 	RequestChanged   Reason = "RequestChanged"   // the token is for another spec or other credentials
-	TokenExpired     Reason = "TokenExpired"     //
+	TokenExpired     Reason = "TokenExpired"     // its life is over
 	ClockSteppedBack Reason = "ClockSteppedBack" // the token seems to come from the future: its expiry can't be believed
 	RenewalRequested Reason = "RenewalRequested" // an annotation asks for it
 	RenewalDue       Reason = "RenewalDue"       // the token's renewal time has come

@@ -330,7 +330,7 @@ func most(times []time.Time, window time.Duration) (n int) {
 func TestOrdinaryOutageStaysBelowTheCap(t *testing.T) {
 	for _, class := range []renewal.Class{renewal.Transient, renewal.Throttled, renewal.Malformed} {
 		worst := 0
-		for seconds := 1; seconds <= 86_400; seconds += 1 + seconds/1000 {
+		for seconds := 1; seconds <= 86_400; seconds += 1 + seconds/500 {
 			uid := fmt.Sprint(class, seconds)
 			worst = max(worst, most(outage(class, uid, time.Duration(seconds)*time.Second, 3*time.Hour), time.Hour))
 		}

@@ -10,8 +10,9 @@ const (
 	podDelay = 180 * time.Second
 	// shortLife is the lifetime under which pods may see expired tokens, whatever the schedule.
 	shortLife = 4 * time.Minute
-	// closestRepeat is how near to a cached token's end it is asked for once more before that end.
-	closestRepeat = 5 * time.Second
+	// closestRepeat is how near to a cached token's end it is asked for once more before that end, so that the end itself is far enough
+	// away to be next.
+	closestRepeat = successSpacing
 )
 
 // Policy is what a user states about renewal. Zero fields are not given.
@@ -87,12 +88,15 @@ func (p Policy) renewBefore(life time.Duration) (_ time.Duration, clamped bool) 
 	return min(given, half), given > half
 }
 
-// nextRepeat returns when to ask again for a token that the vendor repeated: near its expiry, when a tenth of what remained at the
-// last answer is left, but at most 3 minutes (more would not help the pods) and at least 5 s. So a life of any length costs three
-// requests more: 3 min, 18 s and 5 s before its end. The expiry itself is always due. MaxTokenAge counts from the last answer, since
-// the age of a token that the vendor won't replace can't be kept; it sets the pace at which it is tried.
+// nextRepeat returns when to ask again for a token that the vendor repeated: near its expiry, when a tenth of what remained at the last
+// answer is left, but at most 3 minutes (more would not help the pods) and at least 6 s; with less than 12 s left, at the expiry. So a
+// life of any length costs three requests more, 3 min, 18 s and 6 s before its end, until the one at the end. MaxTokenAge counts from
+// the last answer, since the age of a token that the vendor won't replace can't be kept; it sets the pace at which it is tried.
 func (t Token) nextRepeat(p Policy) time.Time {
 	remaining := p.capLife(t.ExpiresAt.Sub(t.RepeatedAt))
+	if remaining < 2*closestRepeat {
+		return t.RepeatedAt.Add(remaining)
+	}
 	margin := max(min(remaining/10, podDelay), closestRepeat)
 	return t.RepeatedAt.Add((remaining - margin).Truncate(time.Second))
 }

@@ -125,7 +125,9 @@ func TestPlanOfARepeatedToken(t *testing.T) {
 		"450 days are tried 3 minutes before the end": {remaining: 450 * 24 * time.Hour, want: 450*24*time.Hour - 3*time.Minute},
 		"20 minutes are tried 2 minutes before":       {remaining: 20 * time.Minute, want: 18 * time.Minute},
 		"3 minutes are tried 18 s before":             {remaining: 3 * time.Minute, want: 162 * time.Second},
-		"18 s are tried 5 s before":                   {remaining: 18 * time.Second, want: 13 * time.Second},
+		"18 s are tried 6 s before":                   {remaining: 18 * time.Second, want: 12 * time.Second},
+		"12 s are tried 6 s before":                   {remaining: 12 * time.Second, want: 6 * time.Second},
+		"11 s are used to the end":                    {remaining: 11 * time.Second, want: 11 * time.Second},
 		"a maximal age sets the pace":                 {remaining: time.Hour, policy: renewal.Policy{MaxTokenAge: 10 * time.Minute}, want: 9 * time.Minute},
 		"renewBefore counts no more":                  {remaining: 20 * time.Minute, policy: renewal.Policy{RenewBefore: 9 * time.Minute}, want: 18 * time.Minute},
 	} {
