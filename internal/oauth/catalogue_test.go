@@ -159,6 +159,20 @@ failureHints: {invalid_client: Look there.}
 	}
 }
 
+func TestANameThatWouldBeSentTwiceIsAFault(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "acme.yaml"), acmeEntry+`
+acceptsAnyParameter: true
+parameters:
+  project: {description: The project., placements: [{request: Token, as: project_id}]}
+`)
+	catalogue := mustLoad(t, dir)
+	_, err := catalogue.Resolve(Settings{
+		Vendor: "acme", Parameters: map[string]string{"project": "a", "project_id": "b"}, Credentials: client(),
+	})
+	wantFault(t, err, ReasonInvalidSpec, "parameter project_id would be sent twice: state it once")
+}
+
 func writeFile(t *testing.T, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {

@@ -5,8 +5,8 @@ import (
 	"net/url"
 )
 
-// authenticateClient is what the client adds to a request to prove who it is (RFC 6749, section 2.3): the value of the Authorization
-// header, or parameters of the body, never both.
+// authenticateClient is what the client adds to a request to prove who it is (RFC 6749, section 2.3): the value of the
+// Authorization header, or parameters of the body, never both.
 func (f *Flow) authenticateClient() (authorization Sensitive, body form) {
 	secret := f.settings.Credentials["client_secret"]
 	switch f.ClientAuthentication {

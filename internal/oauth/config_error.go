@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// ConfigError is a fault in what the user stated: nothing is sent until it is mended. It names every fault at once, and never quotes
-// a value that came from a Secret.
+// ConfigError is a fault in what the user stated: nothing is sent until it is mended. It names every fault at once, and never
+// quotes a value that came from a Secret.
 type ConfigError struct {
 	// Reason is ReasonInvalidSpec, ReasonEndpointNotAllowed or ReasonCredentialsIncomplete: the first of these that applies.
 	Reason Reason

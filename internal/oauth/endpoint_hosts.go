@@ -10,10 +10,12 @@ import (
 	"strings"
 )
 
-// endpointHost is where an endpoint's requests go: a host name in lower case without a trailing dot, or an IP address, and the port.
+// endpointHost is where an endpoint's requests go: a host name in lower case without a trailing dot, or an IP address, and the
+// port.
 type endpointHost struct{ name, port string }
 
-// hostLabel is a label of a host name: letters, digits, hyphens inside. Underscores are no part of host names, but of some networks.
+// hostLabel is a label of a host name: letters, digits, hyphens inside. Underscores are no part of host names, but of some
+// networks.
 var hostLabel = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$`) //nolint:gochecknoglobals // compiled once
 
 // parseEndpoint reads a URL to which credentials could be sent. The error says what is wrong with it without quoting it.
@@ -25,7 +27,7 @@ func parseEndpoint(text string) (*url.URL, endpointHost, error) {
 	case u.Scheme != "https" && u.Scheme != "http", u.Opaque != "", u.Host == "":
 		return nil, endpointHost{}, errors.New("must be a URL that starts with https:// and a host")
 	case u.User != nil:
-		return nil, endpointHost{}, errors.New("must not hold user information before the host; credentials belong in the credentials Secret")
+		return nil, endpointHost{}, errors.New("must not hold user information before the host; it belongs in the credentials Secret")
 	case strings.Contains(text, "#"): // RFC 6749, section 3.2
 		return nil, endpointHost{}, errors.New("must not hold a fragment (#)")
 	case hasDotSegment(u.Path):
@@ -35,8 +37,8 @@ func parseEndpoint(text string) (*url.URL, endpointHost, error) {
 	return u, host, err
 }
 
-// hostOf takes host and port of a URL apart. Names that are not ASCII are refused: which name they stand for depends on the edition
-// of Unicode that is asked.
+// hostOf takes host and port of a URL apart. Names that are not ASCII are refused: which name they stand for depends on the
+// edition of Unicode that is asked.
 func hostOf(u *url.URL) (endpointHost, error) {
 	name := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 	if !isHostName(name) && !isAddress(name) {

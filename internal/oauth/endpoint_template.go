@@ -56,7 +56,8 @@ func parseEndpointTemplate(text string) (*endpointTemplate, error) {
 	return template, template.check()
 }
 
-// splitAuthority cuts before the path, the query or the first optional segment. The brackets of an IPv6 address belong to the host.
+// splitAuthority cuts before the path, the query or the first optional segment. The brackets of an IPv6 address belong to the
+// host.
 func splitAuthority(text string) (authority, rest string) {
 	start := 0
 	if strings.HasPrefix(text, "[") {
@@ -179,8 +180,8 @@ func parametersOf(pieces []piece) []string {
 	return names
 }
 
-// expand puts values in the place of parameters. An empty value is none. The error tells which parameter can't be used in a URL, and
-// never holds its value.
+// expand puts values in the place of parameters. An empty value is none. The error tells which parameter can't be used in a URL,
+// and never holds its value.
 func (t *endpointTemplate) expand(value func(name string) string) (string, error) {
 	dropped := make(map[int]bool)
 	for _, p := range t.rest {
@@ -233,8 +234,8 @@ func (p piece) escaped(value func(name string) string) (string, error) {
 		return url.QueryEscape(v), nil
 	}
 	if strings.Trim(v, ".") == "" || strings.ContainsFunc(v, climbs) {
-		return "", fmt.Errorf("parameter %s must not be empty or only dots, nor hold a slash, backslash, percent sign or control character",
-			p.parameter)
+		return "", fmt.Errorf("parameter %s must not be empty or only dots, nor hold a slash, backslash, percent sign or "+
+			"control character", p.parameter)
 	}
 	return url.PathEscape(v), nil
 }

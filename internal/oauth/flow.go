@@ -38,8 +38,8 @@ func (f *Flow) NeedsDiscovery() bool {
 	return f.Endpoints.IssuerURL != "" && f.Endpoints.TokenURL == ""
 }
 
-// WithMetadata returns a copy whose endpoints, where not stated, are those that discovery found. Each of them must be one to which
-// the credentials may be sent; the error is a *ConfigError.
+// WithMetadata returns a copy whose endpoints, where not stated, are those that discovery found. Each of them must be one to
+// which the credentials may be sent; the error is a *ConfigError.
 func (f *Flow) WithMetadata(m *Metadata) (*Flow, error) {
 	var faults faults
 	found := Endpoints{TokenURL: m.TokenEndpoint, AuthorizationURL: m.AuthorizationEndpoint, RevocationURL: m.RevocationEndpoint}
@@ -57,8 +57,8 @@ func (f *Flow) WithMetadata(m *Metadata) (*Flow, error) {
 	return &filled, nil
 }
 
-// TokenRequest is the grant's own request. With SAML2Bearer it holds an assertion that is signed at this call, or the ready one from
-// the credentials (see ReadyAssertion). The error is a *ConfigError.
+// TokenRequest is the grant's own request. With SAML2Bearer it holds an assertion that is signed at this call, or the ready one
+// from the credentials (see ReadyAssertion). The error is a *ConfigError.
 func (f *Flow) TokenRequest(now time.Time) (*Request, error) {
 	parameters, err := grantOf(f.Grant).parameters(f, now)
 	if err != nil {
@@ -69,8 +69,9 @@ func (f *Flow) TokenRequest(now time.Time) (*Request, error) {
 	return request, nil
 }
 
-// RefreshRequest asks for a token with a refresh token (RFC 6749, section 6). The client authenticates as it did when the refresh
-// token was issued. No scope is sent unless the user stated one for the grant RefreshToken: without it, the scope stays as granted.
+// RefreshRequest asks for a token with a refresh token (RFC 6749, section 6). The client authenticates as it did when the
+// refresh token was issued. No scope is sent unless the user stated one for the grant RefreshToken: without it, the scope stays
+// as granted.
 func (f *Flow) RefreshRequest(refreshToken Sensitive) *Request {
 	parameters := refreshTokenGrant{}.with(refreshToken)
 	if f.Grant == RefreshToken {
@@ -81,8 +82,8 @@ func (f *Flow) RefreshRequest(refreshToken Sensitive) *Request {
 	return request
 }
 
-// RevocationRequest asks the server to forget a token (RFC 7009, section 2.1); nil where no revocation endpoint is known. The hint
-// is access_token or refresh_token.
+// RevocationRequest asks the server to forget a token (RFC 7009, section 2.1); nil where no revocation endpoint is known. The
+// hint is access_token or refresh_token.
 func (f *Flow) RevocationRequest(token Sensitive, hint string) *Request {
 	if f.Endpoints.RevocationURL == "" {
 		return nil
@@ -111,7 +112,8 @@ func (f *Flow) ReadyAssertion() (Sensitive, bool) {
 	return f.settings.Credentials.readyAssertion()
 }
 
-// Format implements fmt.Formatter: a flow names its vendor and grant, whatever the verb. Its endpoints may hold values of a Secret.
+// Format implements fmt.Formatter: a flow names its vendor and grant, whatever the verb. Its endpoints may hold values of a
+// Secret.
 func (f *Flow) Format(state fmt.State, _ rune) {
 	_, _ = io.WriteString(state, f.Vendor.Name+" "+string(f.Grant))
 }

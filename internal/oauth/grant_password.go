@@ -2,8 +2,8 @@ package oauth
 
 import "time"
 
-// passwordGrant asks with a user's name and password (RFC 6749, section 4.3.2). RFC 9700, section 2.4, forbids it; some vendors offer
-// nothing else.
+// passwordGrant asks with a user's name and password (RFC 6749, section 4.3.2). RFC 9700, section 2.4, forbids it; some vendors
+// offer nothing else.
 type passwordGrant struct{}
 
 func (passwordGrant) keys(Credentials) []string { return []string{"username", "password"} }

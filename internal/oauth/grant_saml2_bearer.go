@@ -45,7 +45,8 @@ func (saml2BearerGrant) check(s Settings, faults *faults) {
 	if !ready && s.SAML2Bearer.Subject == "" {
 		faults.addSpec("spec.saml2Bearer.subject is missing: name the user whom the token is for")
 	}
-	checkAssertionFormat("spec.saml2Bearer.", AssertionFormat{Form: s.SAML2Bearer.Form, Encoding: s.SAML2Bearer.Encoding}, faults.addSpec)
+	format := AssertionFormat{Form: s.SAML2Bearer.Form, Encoding: s.SAML2Bearer.Encoding}
+	checkAssertionFormat("spec.saml2Bearer.", format, faults.addSpec)
 	checkAssertionText(s.SAML2Bearer, faults)
 }
 
@@ -70,8 +71,8 @@ func (saml2BearerGrant) parameters(f *Flow, now time.Time) (form, error) {
 	return joinForms(bearer, f.scopeForm()), nil
 }
 
-// signedAssertion builds, signs and encodes a new assertion. Its form and encoding are the user's, else the vendor's, else those of
-// RFC 7522, section 2.1.
+// signedAssertion builds, signs and encodes a new assertion. Its form and encoding are the user's, else the vendor's, else those
+// of RFC 7522, section 2.1.
 func (f *Flow) signedAssertion(now time.Time) (Sensitive, error) {
 	var faults faults
 	signer := parseSAMLSigner(f.settings.Credentials, now, &faults)

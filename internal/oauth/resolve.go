@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// Resolve checks what a user stated against the catalogue and returns all that requests need. The error is a *ConfigError that names
-// every fault. While credentials are nil, what depends on them is not checked, and endpoints that may depend on them stay empty.
+// Resolve checks what a user stated against the catalogue and returns all that requests need. The error is a *ConfigError that
+// names every fault. While credentials are nil, what depends on them is not checked, and endpoints that may depend on them stay
+// empty.
 func (c *Catalogue) Resolve(s Settings) (*Flow, error) {
 	r := resolution{settings: s, given: make(map[string]givenParameter), used: make(map[string]bool)}
 	vendor, ok := c.Vendor(s.Vendor)

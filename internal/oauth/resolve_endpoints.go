@@ -22,8 +22,8 @@ func (h hostRules) check(faults *faults, field, text string) {
 		return
 	}
 	if u.Scheme != "https" && !host.isInsecureAllowed(h.insecure) {
-		faults.addEndpoint("%s must start with https://: plain http is spoken only to hosts that the manager's --insecure-http-hosts names",
-			field)
+		faults.addEndpoint("%s must start with https://: plain http is spoken only to hosts that the manager's "+
+			"--insecure-http-hosts names", field)
 	}
 	if !h.unowned && !slices.Contains(h.own, host) && !host.isAllowedBy(h.allowed) {
 		faults.addEndpoint("%s: the credentials may not be sent to host %s; the owner of the credentials Secret allows it with the "+
@@ -51,8 +51,8 @@ func (r *resolution) resolveEndpoints() {
 	r.checkEnoughEndpoints()
 }
 
-// takesTemplate tells whether the vendor's own endpoint is used where the user states none: not where the user wants discovery, and
-// the authorization endpoint only with grants that visit it.
+// takesTemplate tells whether the vendor's own endpoint is used where the user states none: not where the user wants discovery,
+// and the authorization endpoint only with grants that visit it.
 func (r *resolution) takesTemplate(field string) bool {
 	return r.settings.Endpoints.IssuerURL == "" && (field != "authorizationURL" || r.grant.interactive())
 }
@@ -67,7 +67,8 @@ func (r *resolution) checkEnoughEndpoints() {
 		r.faults.addSpec("spec.endpoints.tokenURL is missing: vendor %s has none; set it, or set issuerURL for discovery", r.vendor.Name)
 	}
 	if entry.AuthorizationURL+stated.AuthorizationURL == "" && r.grant.interactive() {
-		r.faults.addSpec("spec.endpoints.authorizationURL is missing: vendor %s has none; set it, or set issuerURL for discovery", r.vendor.Name)
+		r.faults.addSpec("spec.endpoints.authorizationURL is missing: vendor %s has none; set it, or set issuerURL for discovery",
+			r.vendor.Name)
 	}
 }
 

@@ -71,14 +71,15 @@ func (r *resolution) resolveParameter(name string, declared Parameter) {
 	case allowed:
 		r.given[name] = givenParameter{value: value, fromSecret: given.fromSecret}
 	case given.fromSecret:
-		r.faults.addSpec("parameter %s in the credentials Secret has a value that is not allowed: use one of %s", name, declared.allowedValues())
+		r.faults.addSpec("parameter %s in the credentials Secret has a value that is not allowed: use one of %s",
+			name, declared.allowedValues())
 	default:
 		r.faults.addSpec("spec.parameters.%s: %s is not allowed; use one of %s", name, quote(given.value), declared.allowedValues())
 	}
 }
 
-// checkMissing names required parameters that have no value although something of this flow needs them. Before the credentials are
-// there, they may still bring it.
+// checkMissing names required parameters that have no value although something of this flow needs them. Before the credentials
+// are there, they may still bring it.
 func (r *resolution) checkMissing() {
 	if r.settings.Credentials == nil || r.grant == "" {
 		return

@@ -31,8 +31,8 @@ const (
 	assertionSkew = 30 * time.Second
 )
 
-// newSAMLDocument builds and signs an assertion that fulfils RFC 7522, section 3, and puts it into a response where the settings say
-// so. All settings but the lifetime and the attributes are given.
+// newSAMLDocument builds and signs an assertion that fulfils RFC 7522, section 3, and puts it into a response where the settings
+// say so. All settings but the lifetime and the attributes are given.
 func newSAMLDocument(settings AssertionSettings, now time.Time, signer *samlSigner) ([]byte, error) {
 	assertion := newAssertion(settings, now.UTC().Truncate(time.Second))
 	if err := signer.sign(assertion); err != nil {
@@ -64,7 +64,8 @@ func newAssertion(s AssertionSettings, now time.Time) *etree.Element {
 	conditions := child(assertion, "saml:Conditions", "NotBefore", xmlTime(now.Add(-assertionSkew)), "NotOnOrAfter", end) // item 4
 	child(child(conditions, "saml:AudienceRestriction"), "saml:Audience").SetText(s.Audience)                             // item 2
 
-	// Item 7 would leave it out where no user was present; services that take browsers' assertions, as Genesys Cloud does, demand it.
+	// Item 7 would leave it out where no user was present; services that take browsers' assertions, as Genesys Cloud does,
+	// demand it.
 	authentication := child(assertion, "saml:AuthnStatement", "AuthnInstant", xmlTime(now))
 	child(child(authentication, "saml:AuthnContext"), "saml:AuthnContextClassRef").SetText(samlContext)
 	addAttributes(assertion, s.Attributes)

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// Vendor is one entry of the catalogue: a vendor's token service as data. Each file of the catalogue holds one, in YAML or JSON with
-// the field names below; unknown fields are faults. Adding a vendor is adding such a file and the golden files of its requests.
+// Vendor is one entry of the catalogue: a vendor's token service as data. Each file of the catalogue holds one, in YAML or JSON
+// with the field names below; unknown fields are faults. Adding a vendor is adding such a file and the golden files of its
+// requests.
 type Vendor struct {
 	// Name is what spec.vendor says: lower-case letters, digits and hyphens, at most 63 characters.
 	Name string `json:"name"`
@@ -16,8 +17,8 @@ type Vendor struct {
 	Documentation string `json:"documentation,omitempty"`
 	// Parameters are the values that a user states, in spec.parameters or in the credentials Secret, by name.
 	Parameters map[string]Parameter `json:"parameters,omitempty"`
-	// AcceptsAnyParameter lets spec.parameters hold names that are not declared. They are sent in token and refresh requests under
-	// their own names. Values from the credentials Secret are never taken this way.
+	// AcceptsAnyParameter lets spec.parameters hold names that are not declared. They are sent in token and refresh requests
+	// under their own names. Values from the credentials Secret are never taken this way.
 	AcceptsAnyParameter bool `json:"acceptsAnyParameter,omitempty"`
 	// Endpoints are templates: {name} is a parameter's value, escaped; a part in square brackets is left out where one of its
 	// parameters has no value. A parameter in the host must be a host name or a part of one. A host that depends on nothing but
@@ -25,15 +26,15 @@ type Vendor struct {
 	Endpoints Endpoints `json:"endpoints,omitempty"`
 	// ClientAuthentication is how clients of this vendor authenticate: ClientSecretBasic, ClientSecretPost or None.
 	ClientAuthentication ClientAuthentication `json:"clientAuthentication"`
-	// RawBasic joins client_id and client_secret for ClientSecretBasic without form-encoding each first. It is for servers that get
-	// RFC 6749, section 2.3.1, wrong.
+	// RawBasic joins client_id and client_secret for ClientSecretBasic without form-encoding each first. It is for servers that
+	// get RFC 6749, section 2.3.1, wrong.
 	RawBasic bool `json:"rawBasic,omitempty"`
 	// Grants are the grants that the vendor serves.
 	Grants map[GrantType]VendorGrant `json:"grants"`
 	// Lifetimes are facts of the vendor that its answers leave out.
 	Lifetimes Lifetimes `json:"lifetimes,omitempty"`
-	// RefreshTokenRotation says whether a refresh token can be spent only once: Rotating, Static, or Unknown (the default), which is
-	// treated as Rotating. Static makes it safe to repeat a refresh whose outcome is not known.
+	// RefreshTokenRotation says whether a refresh token can be spent only once: Rotating, Static, or Unknown (the default),
+	// which is treated as Rotating. Static makes it safe to repeat a refresh whose outcome is not known.
 	RefreshTokenRotation Rotation `json:"refreshTokenRotation,omitempty"`
 	// FailureHints tell the user what to look at for a known failure, in a sentence. The key is an OAuth error code such as
 	// invalid_client, a condition's reason such as InvalidClient, or no_refresh_token for an answer that should have held one.

@@ -12,8 +12,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// parseVendor decodes and checks an entry in YAML or JSON. The faults name all fields that an entry doesn't have and all values of a
-// wrong kind, each with its path; a decoder alone would stop at the first, and would not mind the case of names.
+// parseVendor decodes and checks an entry in YAML or JSON. The faults name all fields that an entry doesn't have and all values
+// of a wrong kind, each with its path; a decoder alone would stop at the first, and would not mind the case of names.
 func parseVendor(text []byte) (*Vendor, []string) {
 	vendor := &Vendor{}
 	asJSON, err := yaml.YAMLToJSONStrict(text)
