@@ -173,6 +173,32 @@ parameters:
 	wantFault(t, err, ReasonInvalidSpec, "parameter project_id would be sent twice: state it once")
 }
 
+func TestAHostIsNotMadeOfTheSpecsAndTheSecretsValues(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "acme.yaml"), `
+name: acme
+title: Acme
+clientAuthentication: ClientSecretBasic
+parameters:
+  tenant: {description: The tenant., required: true}
+  domain: {description: The domain., required: true}
+endpoints: {tokenURL: "https://{tenant}.{domain}/token"}
+grants: {ClientCredentials: {}}
+`)
+	catalogue := mustLoad(t, dir)
+	_, err := catalogue.Resolve(Settings{
+		Vendor: "acme", Parameters: map[string]string{"domain": "evil.example"}, Credentials: client("tenant", "hidden-tenant"),
+	})
+	wantFault(t, err, ReasonEndpointNotAllowed, "the vendor's tokenURL: its host must not be made of values from spec.parameters and")
+	if strings.Contains(err.Error(), "hidden-tenant") {
+		t.Errorf("the error shows a value of the Secret: %v", err)
+	}
+	flow, err := catalogue.Resolve(Settings{Vendor: "acme", Credentials: client("tenant", "hidden-tenant", "domain", "acme.example")})
+	if err != nil || flow.Endpoints.TokenURL != "https://hidden-tenant.acme.example/token" {
+		t.Errorf("a host that the Secret holds as a whole: %v", err)
+	}
+}
+
 func writeFile(t *testing.T, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode"
@@ -166,8 +167,14 @@ func credentials(values map[string]string) Credentials {
 	return c
 }
 
+// embeddedCatalogue is read once.
+var embeddedCatalogue = sync.OnceValues(func() (*Catalogue, error) { return LoadCatalogue("") })
+
 func mustLoad(t testing.TB, dir string) *Catalogue {
 	t.Helper()
+	if dir == "" {
+		return must(embeddedCatalogue())
+	}
 	catalogue, err := LoadCatalogue(dir)
 	if err != nil {
 		t.Fatal(err)

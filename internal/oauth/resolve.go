@@ -98,8 +98,8 @@ func (v *Vendor) preferredGrant() GrantType {
 // resolveScopes takes the user's scopes, or the vendor's for this grant.
 func (r *resolution) resolveScopes() {
 	details := r.vendor.Grants[r.grant]
-	r.scopes = details.Scopes
 	if len(r.settings.Scopes) == 0 {
+		r.scopes = slices.Clone(details.Scopes)
 		return
 	}
 	r.scopes = slices.Clone(r.settings.Scopes)

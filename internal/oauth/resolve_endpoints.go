@@ -1,6 +1,9 @@
 package oauth
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // hostRules say where credentials may be sent, and over what.
 type hostRules struct {
@@ -72,15 +75,21 @@ func (r *resolution) checkEnoughEndpoints() {
 	}
 }
 
-// expand fills in and checks one of the vendor's templates. It is empty where a parameter is missing, which is named elsewhere.
+// expand fills in and checks one of the vendor's templates. It is empty where a parameter is missing, which is named elsewhere. A
+// host of which the spec's author chose one part and the Secret holds another is refused: a message about it would show the Secret's.
 func (r *resolution) expand(field, text string) string {
 	template, err := parseEndpointTemplate(text)
 	if err != nil || !r.hasAll(template.requiredParameters()) { // templates were read when the catalogue was loaded
 		return ""
 	}
 	expanded, err := template.expand(r.value)
-	if err != nil {
+	switch names := template.hostParameters(); {
+	case err != nil:
 		r.faults.addSpec("%s", err)
+		return ""
+	case !r.ownedHost(names) && slices.ContainsFunc(names, func(name string) bool { return r.given[name].fromSecret }):
+		r.faults.addEndpoint("the vendor's %s: its host must not be made of values from spec.parameters and the credentials Secret "+
+			"together: put %s into the credentials Secret", field, strings.Join(names, ", "))
 		return ""
 	}
 	r.hosts.check(&r.faults, "the vendor's "+field, expanded)
