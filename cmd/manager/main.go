@@ -1,0 +1,144 @@
+// Command manager is the operator: it keeps the tokens of all OAuthTokens fresh.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/config"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/controller"
+	"tokensync.dev/tokensync/internal/oauth"
+)
+
+func main() {
+	if err := run(ctrl.SetupSignalHandler(), os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "tokensync:", err)
+		os.Exit(1)
+	}
+}
+
+// run is the life of the process. It returns when the context ends, leadership is lost, or a part fails, and only after every refresh
+// token that was received is saved.
+func run(ctx context.Context, arguments []string) error {
+	flags := flag.NewFlagSet("manager", flag.ExitOnError)
+	o := registerFlags(flags)
+	logging := zap.Options{}
+	logging.BindFlags(flags)
+	config.RegisterFlags(flags)
+	if err := flags.Parse(arguments); err != nil {
+		return err
+	}
+	if o.printVersion {
+		_, err := fmt.Fprintln(os.Stdout, versionText())
+		return err
+	}
+	if err := o.validate(flags.Args()); err != nil {
+		return err
+	}
+	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
+	restConfig, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("find the cluster: %w", err)
+	}
+	restConfig.QPS, restConfig.Burst = float32(o.kubeAPIQPS), o.kubeAPIBurst
+	m, err := newManager(restConfig, o)
+	if err != nil {
+		return err
+	}
+	reconciler, err := newReconciler(ctx, m, o)
+	if err != nil {
+		return err
+	}
+	defer reconciler.Wait()
+	ctrl.Log.WithName("manager").Info("starting", "version", versionText())
+	return m.Start(ctx)
+}
+
+func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, err
+		}
+	}
+	consistent := true
+	m, err := ctrl.NewManager(restConfig, ctrl.Options{
+		Scheme:                        scheme,
+		Cache:                         controller.CacheOptions(o.namespaces),
+		Client:                        client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: &consistent}},
+		LeaderElection:                o.leaderElect,
+		LeaderElectionID:              "tokensync-manager",
+		LeaderElectionNamespace:       o.ownNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		HealthProbeBindAddress:        o.healthAddress,
+		GracefulShutdownTimeout:       &gracePeriod,
+		Metrics: metricsserver.Options{
+			BindAddress: o.metricsAddress, SecureServing: true, FilterProvider: filters.WithAuthenticationAndAuthorization,
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the manager: %w", err)
+	}
+	if err := m.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return nil, err
+	}
+	return m, m.AddReadyzCheck("cache", cacheIsFilled(m))
+}
+
+// cacheIsFilled is ready once the manager has read what there is, whether it leads or not.
+func cacheIsFilled(m manager.Manager) healthz.Checker {
+	return func(request *http.Request) error {
+		if !m.GetCache().WaitForCacheSync(request.Context()) {
+			return fmt.Errorf("the cache is not filled yet")
+		}
+		return nil
+	}
+}
+
+func newReconciler(ctx context.Context, m ctrl.Manager, o *options) (*controller.Reconciler, error) {
+	catalogue, err := oauth.LoadCatalogue(o.vendorsDir)
+	if err != nil {
+		return nil, fmt.Errorf("load the vendor catalogue: %w", err)
+	}
+	direct, err := client.New(m.GetConfig(), client.Options{Scheme: m.GetScheme()})
+	if err != nil {
+		return nil, err
+	}
+	key, err := controller.HashKey(ctx, direct, o.ownNamespace)
+	if err != nil {
+		return nil, err
+	}
+	denied, err := apiServerAddresses(ctx, m.GetConfig())
+	if err != nil {
+		return nil, err
+	}
+	reconciler := &controller.Reconciler{
+		Client: m.GetClient(), Live: m.GetAPIReader(), HashKey: key, Clock: clock.RealClock{},
+		Recorder: m.GetEventRecorder("tokensync"), MaxConcurrentReconciles: o.maxConcurrentReconciles,
+		Vendors: oauth.NewClient(oauth.ClientOptions{
+			AllowLoopback: o.allowLoopback, InsecureHTTPHosts: o.insecureHTTPHosts, DeniedAddresses: denied,
+			Now: clock.RealClock{}.Now, UserAgent: "tokensync/" + version,
+		}),
+		Platform: controller.Platform{
+			Catalogue: catalogue, AllowedHosts: o.allowedHosts, InsecureHTTPHosts: o.insecureHTTPHosts,
+			EnableImplicit: o.enableImplicit,
+		},
+	}
+	return reconciler, reconciler.SetupWithManager(ctx, m)
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/rest"
+)
+
+// gracePeriod is how long running reconciles may take when the process is to end.
+var gracePeriod = 45 * time.Second //nolint:gochecknoglobals // controller-runtime takes its address
+
+// options are the flags.
+type options struct {
+	metricsAddress, healthAddress               string
+	leaderElect, allowLoopback, enableImplicit  bool
+	namespaces, allowedHosts, insecureHTTPHosts list
+	maxConcurrentReconciles, kubeAPIBurst       int
+	kubeAPIQPS                                  float64
+	vendorsDir, portalAddress, portalURL        string
+	printVersion                                bool
+	ownNamespace                                string // POD_NAMESPACE
+}
+
+func registerFlags(flags *flag.FlagSet) *options {
+	o := &options{ownNamespace: os.Getenv("POD_NAMESPACE")}
+	if o.ownNamespace == "" {
+		o.ownNamespace = "tokensync-system"
+	}
+	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443", "where metrics are served, with TLS, to who may read them; 0: nowhere")
+	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served; 0: nowhere")
+	flags.BoolVar(&o.leaderElect, "leader-elect", true, "let one of several replicas lead")
+	flags.Var(&o.namespaces, "namespaces", "namespaces to serve, separated by commas (default all)")
+	flags.IntVar(&o.maxConcurrentReconciles, "max-concurrent-reconciles", 50, "how many OAuthTokens are worked on at once")
+	flags.StringVar(&o.vendorsDir, "vendors-dir", "", "folder with catalogue entries that are added to the built-in ones or override them")
+	flags.Var(&o.allowedHosts, "allowed-hosts", "hosts that any credentials may be sent to, separated by commas: names or *.example.com, with :port where it is not 443")
+	flags.Var(&o.insecureHTTPHosts, "insecure-http-hosts", "hosts to which plain http may be spoken, in the same form; for tests")
+	flags.BoolVar(&o.allowLoopback, "allow-loopback", false, "let connections to vendors go to loopback addresses; for tests")
+	flags.StringVar(&o.portalAddress, "portal-bind-address", "", "where the portal for interactive grants is served; empty: nowhere")
+	flags.StringVar(&o.portalURL, "portal-url", "", "address of the portal as browsers see it")
+	flags.BoolVar(&o.enableImplicit, "enable-implicit", false, "serve the grant Implicit, which RFC 9700 discourages")
+	flags.Float64Var(&o.kubeAPIQPS, "kube-api-qps", 200, "requests a second to the API server; -1: as many as it takes")
+	flags.IntVar(&o.kubeAPIBurst, "kube-api-burst", 400, "requests to the API server above that for a short time")
+	flags.BoolVar(&o.printVersion, "version", false, "print version, commit and Go version")
+	return o
+}
+
+// validate refuses what can't be meant.
+func (o *options) validate(rest []string) error {
+	switch {
+	case len(rest) > 0:
+		return fmt.Errorf("%q is no flag: see --help", rest[0])
+	case o.maxConcurrentReconciles < 1:
+		return errors.New("--max-concurrent-reconciles must be at least 1")
+	case o.portalAddress != "" || o.portalURL != "":
+		return errors.New("--portal-bind-address and --portal-url: this version has no portal yet, leave them out")
+	}
+	return nil
+}
+
+// list is a flag of values separated by commas.
+type list []string
+
+// String implements flag.Value.
+func (l *list) String() string { return strings.Join(*l, ",") }
+
+// Set implements flag.Value.
+func (l *list) Set(text string) error {
+	*l = nil
+	for value := range strings.SplitSeq(text, ",") {
+		if value = strings.TrimSpace(value); value != "" {
+			*l = append(*l, value)
+		}
+	}
+	return nil
+}
+
+// apiServerAddresses are where the API server is. A vendor's endpoint must not lead there. Loopback addresses are left out: the switch for
+// them is --allow-loopback.
+func apiServerAddresses(ctx context.Context, config *rest.Config) ([]netip.Addr, error) {
+	host := config.Host
+	if u, err := url.Parse(host); err == nil && u.Host != "" {
+		host = u.Hostname()
+	} else if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return nil, fmt.Errorf("find the API server's addresses: %w", err)
+	}
+	var addresses []netip.Addr
+	for _, address := range found {
+		if address = address.Unmap(); !address.IsLoopback() {
+			addresses = append(addresses, address)
+		}
+	}
+	return addresses, nil
+}
+
+// version and commit are set by the linker.
+var version, commit = "dev", "unknown" //nolint:gochecknoglobals // the linker sets them
+
+// versionText is what --version prints.
+func versionText() string {
+	return fmt.Sprintf("tokensync %s, commit %s, %s", version, commit, runtime.Version())
+}

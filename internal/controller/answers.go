@@ -1,0 +1,45 @@
+package controller
+
+import (
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// answer is a token that a vendor gave and that no target Secret holds yet.
+type answer struct {
+	issued
+	scopes          []string
+	lifetimeUnknown bool      // the answer did not say how long the token lives
+	lifetimeFault   string    // why what it said could not be used
+	narrowed        bool      // fewer scopes than were asked for
+	due, at         time.Time // when its renewal was due, zero where none was, and when it came
+}
+
+// answers keeps what vendors gave until it is written, so that a failing write does not cost another request. A lost answer costs one.
+type answers struct {
+	mu    sync.Mutex
+	byUID map[types.UID]*answer
+}
+
+func (a *answers) get(uid types.UID) *answer {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.byUID[uid]
+}
+
+func (a *answers) put(uid types.UID, value *answer) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.byUID == nil {
+		a.byUID = map[types.UID]*answer{}
+	}
+	a.byUID[uid] = value
+}
+
+func (a *answers) drop(uid types.UID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.byUID, uid)
+}

@@ -1,0 +1,11 @@
+// Package controller keeps the token of every OAuthToken fresh. A reconcile goes one way, and each step is a file:
+//
+//	observe.go   READ   the object, its credentials, its target and state Secret, mostly from the cache
+//	plan.go      PURE   what is in the way, what is to be done, and when to look again
+//	request.go   VENDOR one token request, at most
+//	store.go     WRITE  the target Secret; refresh tokens first, into the state Secret (saver.go)
+//	report.go    WRITE  conditions (status.go, pure), events.go, metrics.go
+//
+// What has to be true is in objects. Memory holds only what may be lost: an answer that could not be written yet (answers.go), who
+// waits for an endpoint (gate.go), and how often something undid a repair (repairs.go).
+package controller

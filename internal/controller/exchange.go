@@ -1,0 +1,143 @@
+package controller
+
+import (
+	"cmp"
+	"time"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/oauth"
+)
+
+// means is what a token is asked for with.
+type means int
+
+const (
+	byGrant     means = iota // the grant itself, as often as needed
+	byRefresh                // the refresh token in the state Secret: once
+	bySeed                   // the first refresh token in the credentials Secret: once
+	byAssertion              // the ready assertion in the credentials Secret: once
+)
+
+// exchange is how the next token is to be asked for.
+type exchange struct {
+	means      means
+	credential oauth.Sensitive // what is spent; empty with byGrant
+	notBefore  time.Time       // the credential is to be left alone until then; zero: not
+}
+
+// once tells whether the exchange spends something, so that an intent must be written before.
+func (e exchange) once() bool { return e.means != byGrant }
+
+// binding names the client and the endpoint that a refresh token is good for.
+func binding(h hasher, flow *oauth.Flow) string {
+	return h.text("binding", flow.ClientID+"\n"+cmp.Or(flow.Endpoints.TokenURL, flow.Endpoints.IssuerURL))
+}
+
+// holdsRefreshToken tells whether there is a refresh token that this flow may spend.
+func holdsRefreshToken(now time.Time, h hasher, flow *oauth.Flow, k keepsake) bool {
+	usable := !k.RefreshToken.IsEmpty() && (k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt))
+	return usable && (k.Binding == "" || k.Binding == binding(h, flow))
+}
+
+// chooseExchange decides how the next token is asked for: a first refresh token that was not sent yet, the refresh token that is held,
+// the grant itself. Where nothing is left, the problem says what a person must do. served is the token in the target, if good.
+func chooseExchange(now time.Time, h hasher, flow *oauth.Flow, o *observation, k keepsake, served *record) (exchange, *problem) {
+	if flow.Grant == oauth.RefreshToken {
+		if fault := seedClaimed(o); fault != nil {
+			return exchange{}, fault
+		}
+		if seed := oauthCredentials(o.credentials.secret)[keyRefreshToken]; !seed.IsEmpty() && !k.spent(h.text("spent", seed.Reveal())) {
+			return exchange{means: bySeed, credential: seed, notBefore: fence(k)}, nil
+		}
+	}
+	primary, obstacle := primaryExchange(h, flow, k)
+	if !holdsRefreshToken(now, h, flow, k) {
+		if obstacle != nil && !k.RefreshToken.IsEmpty() && !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt) {
+			obstacle = personNeeded(flow, v1alpha1.ReasonRefreshTokenExpired, o.token.Spec.CredentialsSecretRef.Name)
+		}
+		return primary, obstacle
+	}
+	refresh := exchange{means: byRefresh, credential: k.RefreshToken}
+	if k.Intent == nil || flow.RefreshTokenRotation() == oauth.RotationNo {
+		refresh.notBefore = fence(k)
+		return refresh, nil
+	}
+	if obstacle == nil {
+		return primary, nil // the refresh token may be spent, and there is another way
+	}
+	refresh.notBefore = later(fence(k), lastTenth(served))
+	return refresh, nil
+}
+
+// fence is until when an unfinished use keeps everybody else from the credential.
+func fence(k keepsake) time.Time {
+	if k.Intent == nil || k.Intent.Deadline.IsZero() {
+		return time.Time{}
+	}
+	return k.Intent.Deadline.Add(graceAfterDeadline)
+}
+
+// lastTenth is when a tenth of a served token's life remains: until then a refresh token that may be spent is left alone, so that a
+// person has time to act.
+func lastTenth(served *record) time.Time {
+	if served == nil {
+		return time.Time{}
+	}
+	return served.ExpiresAt.Add(-served.ExpiresAt.Sub(served.IssuedAt) / 10)
+}
+
+// primaryExchange is the grant itself, where it needs no person and has not been used up.
+func primaryExchange(h hasher, flow *oauth.Flow, k keepsake) (exchange, *problem) {
+	switch flow.Grant {
+	case oauth.ClientCredentials, oauth.Password:
+		return exchange{means: byGrant}, nil
+	case oauth.SAML2Bearer:
+		assertion, ready := flow.ReadyAssertion()
+		if ready && k.spent(h.text("spent", assertion.Reveal())) {
+			return exchange{}, &problem{
+				reason:  v1alpha1.ReasonAwaitingCredentials,
+				message: "the SAML assertion in the credentials Secret was sent already: put a fresh one under the key assertion",
+				waiting: true,
+			}
+		}
+		if ready {
+			return exchange{means: byAssertion, credential: assertion}, nil
+		}
+		return exchange{means: byGrant}, nil
+	case oauth.RefreshToken, oauth.AuthorizationCode, oauth.Implicit:
+	}
+	return exchange{}, personNeeded(flow, v1alpha1.ReasonAuthorizationRequired, "")
+}
+
+// personNeeded is the problem that only a person's consent, or a refresh token obtained by one, ends.
+func personNeeded(flow *oauth.Flow, reason, _ string) *problem {
+	message := "somebody must authorize: open the address in status.authorization.url"
+	if flow.Grant == oauth.RefreshToken {
+		message = "the refresh token was used up or is refused: put a new one under the key refresh_token of the credentials Secret"
+		if reason == v1alpha1.ReasonRefreshTokenExpired {
+			message = "the refresh token is past its end: put a new one under the key refresh_token of the credentials Secret"
+		}
+	}
+	return &problem{reason: reason, message: message, authorize: true}
+}
+
+// seedClaimed is the problem that an older OAuthToken spends the same first refresh token.
+func seedClaimed(o *observation) *problem {
+	for _, rival := range o.seedRivals {
+		if rival.before(claimOf(o.token)) {
+			return &problem{
+				reason: v1alpha1.ReasonInvalidSpec,
+				message: "OAuthToken \"" + rival.name + "\" spends the refresh token of this credentials Secret, and each can be spent once: " +
+					"give this OAuthToken a credentials Secret with a refresh token of its own",
+			}
+		}
+	}
+	return nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

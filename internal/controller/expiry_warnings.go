@@ -1,0 +1,86 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+)
+
+// ending is something whose end a person must prevent.
+type ending struct {
+	kind   string // in the keepsake
+	reason string
+	about  string
+	end    time.Time // zero: unknown
+	leads  []time.Duration
+}
+
+// endings are those of an OAuthToken.
+func endings(o *observation, keep keepsake) []ending {
+	const day = 24 * time.Hour
+	refresh := ending{
+		kind: "refresh-token", reason: v1alpha1.EventRefreshTokenExpiring, leads: []time.Duration{7 * day, day},
+		about: "the refresh token ends: somebody must authorize anew, or put a new one into the credentials Secret, in time",
+	}
+	if !keep.RefreshToken.IsEmpty() {
+		refresh.end = keep.ExpiresAt
+	}
+	return []ending{refresh, {
+		kind: "client-secret", reason: v1alpha1.EventClientSecretExpiring, end: clientSecretExpiry(o), leads: []time.Duration{30 * day, 7 * day, day},
+		about: fmt.Sprintf("the client secret in Secret %q ends: make a new one at the vendor and store it there in time, with its %s",
+			o.token.Spec.CredentialsSecretRef.Name, v1alpha1.ClientSecretExpiresAtAnnotation),
+	}}
+}
+
+// dueWarnings are the warnings to give now, as events, and all that were given for the present ends. Of several that are due at once only
+// the last is given.
+func dueWarnings(now time.Time, ends []ending, given []string) (warnings []notice, all []string) {
+	for _, e := range ends {
+		if e.end.IsZero() {
+			continue
+		}
+		var due notice
+		for _, lead := range e.leads {
+			id := fmt.Sprintf("%s/%d/%s", e.kind, e.end.Unix(), lead)
+			if now.Before(e.end.Add(-lead)) {
+				continue
+			}
+			all = append(all, id)
+			if !slices.Contains(given, id) {
+				due = notice{warning: true, reason: e.reason, about: fmt.Sprintf("in less than %d days %s", int(lead.Hours())/24, e.about)}
+				if lead <= 24*time.Hour {
+					due.about = "in less than a day " + e.about
+				}
+			}
+		}
+		if due.reason != "" {
+			warnings = append(warnings, due)
+		}
+	}
+	return warnings, all
+}
+
+// warn gives the warnings that are due, each once: that it was given is written first.
+func (r *Reconciler) warn(ctx context.Context, o *observation, p *plan) error {
+	if o.saving || o.state != nil && !isOurState(o.token, o.state) {
+		return nil
+	}
+	warnings, all := dueWarnings(r.Clock.Now(), endings(o, p.keep), p.keep.Warnings)
+	if len(warnings) == 0 {
+		return nil
+	}
+	keep := p.keep
+	keep.Warnings = all
+	written, err := writeState(ctx, r.Client, o.token, o.state, keep)
+	if err != nil {
+		return fmt.Errorf("note that a warning was given: %w", err)
+	}
+	o.state, p.keep = written, keep
+	for _, w := range warnings {
+		r.event(o.token, w)
+	}
+	return nil
+}

@@ -1,0 +1,120 @@
+package controller
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/oauth"
+)
+
+const (
+	// revocationLimit is how long a deletion waits for its revocation.
+	revocationLimit = 5 * time.Minute
+	// revocationPause is the time between two attempts.
+	revocationPause = 15 * time.Second
+)
+
+// keepFinalizer lets the finalizer be there just while the spec asks for revocation.
+func (r *Reconciler) keepFinalizer(ctx context.Context, o *observation) error {
+	before := o.token.DeepCopy()
+	if o.token.Spec.RevokeOnDelete {
+		controllerutil.AddFinalizer(o.token, v1alpha1.RevokeFinalizer)
+	} else {
+		controllerutil.RemoveFinalizer(o.token, v1alpha1.RevokeFinalizer)
+	}
+	return r.patchFinalizers(ctx, before, o.token)
+}
+
+func (r *Reconciler) patchFinalizers(ctx context.Context, before, after *v1alpha1.OAuthToken) error {
+	if len(before.Finalizers) == len(after.Finalizers) {
+		return nil
+	}
+	status := after.Status // the answer would overwrite what memory holds
+	err := r.Client.Patch(ctx, after, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), client.FieldOwner(fieldManager))
+	after.Status = status
+	return client.IgnoreNotFound(err)
+}
+
+// finalize revokes what a deleted OAuthToken holds, and lets it go: when that is done, when it can't be done, or after five minutes.
+func (r *Reconciler) finalize(ctx context.Context, o *observation) (ctrl.Result, error) {
+	if !controllerutil.ContainsFinalizer(o.token, v1alpha1.RevokeFinalizer) {
+		return ctrl.Result{}, nil
+	}
+	n, retry := r.revoke(ctx, o)
+	if retry && r.Clock.Since(o.token.DeletionTimestamp.Time) < revocationLimit {
+		return ctrl.Result{RequeueAfter: revocationPause}, nil
+	}
+	if n != nil {
+		r.event(o.token, *n)
+	}
+	before := o.token.DeepCopy()
+	controllerutil.RemoveFinalizer(o.token, v1alpha1.RevokeFinalizer)
+	return ctrl.Result{}, r.patchFinalizers(ctx, before, o.token)
+}
+
+// revoke calls the revocation endpoint for the refresh token and the access token (RFC 7009). It returns what to tell, and whether
+// another attempt may help.
+func (r *Reconciler) revoke(ctx context.Context, o *observation) (*notice, bool) {
+	flow, obstacle := r.planner.resolve(o, settingsOf(o.token, o.credentials.secret, r.Platform))
+	if obstacle != nil {
+		return revocationFailed(obstacle.message), o.credentials.secret != nil
+	}
+	live, err := r.liveSecret(ctx, client.ObjectKey{Namespace: o.token.Namespace, Name: targetName(o.token)})
+	if err != nil {
+		return revocationFailed("the target Secret can't be read"), true
+	}
+	if flow.NeedsDiscovery() {
+		metadata, err := r.Vendors.Discover(ctx, flow.Endpoints.IssuerURL, flow.CABundle)
+		if err != nil {
+			return revocationFailed(err.Error()), true
+		}
+		if flow, err = flow.WithMetadata(metadata); err != nil {
+			return revocationFailed(err.Error()), true
+		}
+	}
+	requests, known := revocations(o, flow, live)
+	if !known {
+		return revocationFailed("the vendor has no revocation endpoint that is known: set spec.endpoints.revocationURL"), false
+	}
+	for _, request := range requests {
+		if err := r.Vendors.Revoke(ctx, request); err != nil {
+			return revocationFailed(err.Error()), true
+		}
+	}
+	if len(requests) == 0 {
+		return nil, false
+	}
+	return &notice{reason: v1alpha1.EventTokenRevoked, about: "the vendor has revoked the token"}, false
+}
+
+// revocations are the requests that revoke what is held, the refresh token first: its access tokens should end with it (RFC 7009,
+// section 2.1). known is false where there is something to revoke and no endpoint for it.
+func revocations(o *observation, flow *oauth.Flow, live *corev1.Secret) (requests []*oauth.Request, known bool) {
+	held := map[string]oauth.Sensitive{}
+	if keep := parseState(o.state); o.state != nil && isOurState(o.token, o.state) && !keep.RefreshToken.IsEmpty() {
+		held["refresh_token"] = keep.RefreshToken
+	}
+	if standing, _ := standingOf(o.token, live); standing == ours && len(live.Data[keyAccessToken]) > 0 {
+		held["access_token"] = oauth.NewSensitive(string(live.Data[keyAccessToken]))
+	}
+	for _, hint := range []string{"refresh_token", "access_token"} {
+		if token, ok := held[hint]; ok {
+			request := flow.RevocationRequest(token, hint)
+			if request == nil {
+				return nil, false
+			}
+			requests = append(requests, request)
+		}
+	}
+	return requests, true
+}
+
+func revocationFailed(why string) *notice {
+	return &notice{warning: true, reason: v1alpha1.EventRevocationFailed, about: "the token was not revoked and stays good until its end: " + why}
+}

@@ -1,0 +1,133 @@
+package controller
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/oauth"
+)
+
+// metrics are the operator's own series. Those of an OAuthToken go with it.
+type metrics struct {
+	expiration, renewal, refreshExpiration, clientSecretExpiration, ready *prometheus.GaugeVec
+	requests                                                              *prometheus.CounterVec
+	duration                                                              *prometheus.HistogramVec
+	lateness                                                              prometheus.Histogram
+
+	mu   sync.Mutex
+	uids map[types.NamespacedName]types.UID
+}
+
+func newMetrics() *metrics {
+	object := []string{"namespace", "name"}
+	gauge := func(name, help string) *prometheus.GaugeVec {
+		return registered(prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "tokensync_" + name, Help: help}, object))
+	}
+	return &metrics{
+		expiration:             gauge("token_expiration_timestamp_seconds", "When the token in the target Secret ends."),
+		renewal:                gauge("token_renewal_timestamp_seconds", "When the token is due for renewal."),
+		refreshExpiration:      gauge("refresh_token_expiration_timestamp_seconds", "When the refresh token ends."),
+		clientSecretExpiration: gauge("client_secret_expiration_timestamp_seconds", "When the client secret ends, as its Secret says."),
+		ready:                  gauge("token_ready", "1 while the target Secret holds a good token that matches the spec, else 0."),
+		requests: registered(prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tokensync_token_requests_total", Help: "Token requests, by result: success, or the reason of the failure.",
+		}, []string{"vendor", "grant", "result"})),
+		duration: registered(prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "tokensync_token_request_duration_seconds", Help: "How long token requests took.",
+			Buckets: []float64{.025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"vendor", "grant"})),
+		lateness: registered(prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "tokensync_renewal_lateness_seconds", Help: "How long after its renewal time a token was requested with success.",
+			Buckets: []float64{.1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200},
+		})),
+		uids: map[types.NamespacedName]types.UID{},
+	}
+}
+
+// registered registers a collector, or gives the one that is there from an earlier manager of this process.
+func registered[C prometheus.Collector](collector C) C {
+	err := ctrlmetrics.Registry.Register(collector)
+	var present prometheus.AlreadyRegisteredError
+	if errors.As(err, &present) {
+		if same, ok := present.ExistingCollector.(C); ok {
+			return same
+		}
+	}
+	return collector
+}
+
+// observe sets the series of one OAuthToken.
+func (m *metrics) observe(o *observation, status v1alpha1.OAuthTokenStatus) {
+	key := types.NamespacedName{Namespace: o.token.Namespace, Name: o.token.Name}
+	m.mu.Lock()
+	m.uids[key] = o.token.UID
+	m.mu.Unlock()
+	set := func(gauge *prometheus.GaugeVec, t time.Time) {
+		if t.IsZero() {
+			gauge.DeleteLabelValues(key.Namespace, key.Name)
+			return
+		}
+		gauge.WithLabelValues(key.Namespace, key.Name).Set(float64(t.Unix()))
+	}
+	set(m.expiration, timeOf(status.ExpiresAt))
+	set(m.renewal, timeOf(status.RenewalTime))
+	set(m.clientSecretExpiration, clientSecretExpiry(o))
+	var refreshEnd time.Time
+	if status.RefreshToken != nil {
+		refreshEnd = timeOf(status.RefreshToken.ExpiresAt)
+	}
+	set(m.refreshExpiration, refreshEnd)
+	ready := 0.0
+	if meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady) {
+		ready = 1
+	}
+	m.ready.WithLabelValues(key.Namespace, key.Name).Set(ready)
+}
+
+// forget removes the series of an OAuthToken that is gone, and returns its UID.
+func (m *metrics) forget(key types.NamespacedName) types.UID {
+	for _, gauge := range []*prometheus.GaugeVec{m.expiration, m.renewal, m.refreshExpiration, m.clientSecretExpiration, m.ready} {
+		gauge.DeleteLabelValues(key.Namespace, key.Name)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	uid := m.uids[key]
+	delete(m.uids, key)
+	return uid
+}
+
+func (m *metrics) observeRequest(flow *oauth.Flow, took time.Duration, err error) {
+	result := "success"
+	var failure *oauth.Error
+	if errors.As(err, &failure) {
+		result = string(failure.Reason)
+	}
+	m.requests.WithLabelValues(flow.Vendor.Name, string(flow.Grant), result).Inc()
+	m.duration.WithLabelValues(flow.Vendor.Name, string(flow.Grant)).Observe(took.Seconds())
+}
+
+// observeLateness notes how long after its renewal time a token came. A first token is not late.
+func (m *metrics) observeLateness(given *answer) {
+	if !given.due.IsZero() {
+		m.lateness.Observe(max(0, given.at.Sub(given.due).Seconds()))
+	}
+}
+
+// clientSecretExpiry is what the credentials Secret's owner says; zero: nothing that can be read.
+func clientSecretExpiry(o *observation) time.Time {
+	if o.credentials.secret == nil {
+		return time.Time{}
+	}
+	expiry, ok := parseTime(o.credentials.secret.Annotations[v1alpha1.ClientSecretExpiresAtAnnotation])
+	if !ok {
+		return time.Time{}
+	}
+	return expiry
+}

@@ -1,0 +1,112 @@
+package controller
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"tokensync.dev/tokensync/internal/oauth"
+)
+
+// +kubebuilder:rbac:groups=tokensync.dev,resources=oauthtokens,verbs=get;list;watch;patch;update
+// +kubebuilder:rbac:groups=tokensync.dev,resources=oauthtokens/status,verbs=get;patch;update
+// +kubebuilder:rbac:groups=tokensync.dev,resources=oauthtokens/finalizers,verbs=update
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch;update;delete
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// waitingRecheck is how soon somebody who waits for a place at an endpoint looks again, should the call be lost.
+const waitingRecheck = time.Minute
+
+// Reconciler keeps the token of every OAuthToken fresh. Its exported fields are set once, before SetupWithManager.
+type Reconciler struct {
+	// Client reads from the cache, with the operator's own writes in it, and writes.
+	Client client.Client
+	// Live reads from the API server.
+	Live client.Reader
+	// Vendors sends requests to authorization servers.
+	Vendors *oauth.Client
+	// Platform is what the platform's administrators decide.
+	Platform Platform
+	// HashKey is the key of request hashes (see HashKey).
+	HashKey []byte
+	// Recorder writes events.
+	Recorder events.EventRecorder
+	// Clock tells the time.
+	Clock clock.Clock
+	// MaxConcurrentReconciles is how many OAuthTokens are worked on at once.
+	MaxConcurrentReconciles int
+
+	hasher  hasher
+	planner planner
+	answers answers
+	reports reports
+	repairs repairs
+	gate    gate
+	saver   saver
+	metrics *metrics
+	called  chan event.TypedGenericEvent[client.ObjectKey]
+}
+
+// Reconcile brings one OAuthToken forward: observe, plan, request, store, report.
+func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	o, err := r.observe(ctx, request.NamespacedName)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if o == nil {
+		r.forget(request.NamespacedName)
+		return ctrl.Result{}, nil
+	}
+	if !o.token.DeletionTimestamp.IsZero() {
+		return r.finalize(ctx, o)
+	}
+	if err := r.keepFinalizer(ctx, o); err != nil {
+		return ctrl.Result{}, err
+	}
+	p := r.planner.plan(r.Clock.Now(), o, r.pausedUntil)
+	outcome, err := r.carryOut(ctx, o, p)
+	if outcome == nil || err != nil {
+		return ctrl.Result{}, err
+	}
+	return r.report(ctx, o, p, outcome)
+}
+
+// carryOut does what a plan says.
+func (r *Reconciler) carryOut(ctx context.Context, o *observation, p *plan) (*result, error) {
+	switch p.step {
+	case stepRequest:
+		return r.request(ctx, o, p)
+	case stepWrite:
+		if p.answered {
+			return r.publish(ctx, o, p, o.answer)
+		}
+		return r.store(ctx, o, p)
+	case stepWait:
+	}
+	if p.held != nil && len(o.leftovers) > 0 {
+		return p.unchanged(o), r.removeFormer(ctx, o)
+	}
+	return p.unchanged(o), nil
+}
+
+// pausedUntil is the end of the pause that a vendor asked for.
+func (r *Reconciler) pausedUntil(flow *oauth.Flow) time.Time {
+	return r.gate.pausedUntil(r.Clock.Now(), gateKey(flow), flow.ClientID)
+}
+
+// forget drops what memory holds of an OAuthToken that is gone.
+func (r *Reconciler) forget(key types.NamespacedName) {
+	uid := r.metrics.forget(key)
+	r.answers.drop(uid)
+	r.reports.drop(uid)
+	r.repairs.forget(uid)
+}
+
+// Wait returns when no refresh token is left to save. The process ends after it.
+func (r *Reconciler) Wait() { r.saver.Wait() }

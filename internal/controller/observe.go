@@ -1,0 +1,197 @@
+package controller
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+)
+
+// observation is all that a plan is made from.
+type observation struct {
+	token       *v1alpha1.OAuthToken
+	credentials credentialsView
+	target      targetView
+	live        *corev1.Secret  // the target with its data, read where something about it must be mended; else nil
+	former      *corev1.Secret  // the target under its former name with its data, read where the present one is absent; else nil
+	leftovers   []corev1.Secret // targets under former names, from the cache
+	state       *corev1.Secret  // nil: none
+	rivals      []claim         // other OAuthTokens that want the same target
+	seedRivals  []claim         // other OAuthTokens that would spend the same first refresh token
+	answer      *answer         // a vendor's answer that is not written yet
+	saving      bool            // a refresh token is being saved
+	mendAt      time.Time       // the target is not to be mended before; zero: at once
+}
+
+// credentialsView is what there is of the credentials Secret.
+type credentialsView struct {
+	secret     *corev1.Secret // nil: none that is labelled
+	unlabelled bool           // it exists, without the label
+}
+
+// observe reads what there is, from the cache but for what the cache can't tell. nil: there is no such OAuthToken.
+func (r *Reconciler) observe(ctx context.Context, key client.ObjectKey) (*observation, error) {
+	token := &v1alpha1.OAuthToken{}
+	if err := r.Client.Get(ctx, key, token); err != nil {
+		return nil, client.IgnoreNotFound(err)
+	}
+	r.reports.take(token)
+	o := &observation{token: token, answer: r.answers.get(token.UID), saving: r.saver.busy(token.UID), mendAt: r.repairs.allowedAt(token.UID)}
+	for _, read := range []func(context.Context, *observation) error{
+		r.observeCredentials, r.observeTarget, r.observeFormerTargets, r.observeState, r.observeRivals,
+	} {
+		if err := read(ctx, o); err != nil {
+			return nil, err
+		}
+	}
+	return o, nil
+}
+
+func (r *Reconciler) observeCredentials(ctx context.Context, o *observation) error {
+	key := client.ObjectKey{Namespace: o.token.Namespace, Name: o.token.Spec.CredentialsSecretRef.Name}
+	secret, err := r.cachedSecret(ctx, key)
+	if err != nil {
+		return err
+	}
+	if secret != nil && secret.Labels[v1alpha1.RoleLabel] == v1alpha1.RoleCredentials {
+		o.credentials.secret = secret
+		return nil
+	}
+	if secret != nil { // a target or state Secret, labelled as such
+		o.credentials.unlabelled = true
+		return nil
+	}
+	var found metav1.PartialObjectMetadata
+	found.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+	err = r.Live.Get(ctx, key, &found)
+	o.credentials.unlabelled = err == nil && found.Labels[v1alpha1.RoleLabel] != v1alpha1.RoleCredentials
+	return client.IgnoreNotFound(err)
+}
+
+// observeTarget views the target, and reads it live where it must be mended.
+func (r *Reconciler) observeTarget(ctx context.Context, o *observation) error {
+	key := client.ObjectKey{Namespace: o.token.Namespace, Name: targetName(o.token)}
+	secret, err := r.cachedSecret(ctx, key)
+	if err != nil {
+		return err
+	}
+	o.target = viewTarget(o.token, secret)
+	if o.target.standing != ours || o.target.complaint != "" || !o.needsMending(r.hasher) {
+		return nil
+	}
+	if o.live, err = r.liveSecret(ctx, key); err != nil {
+		return err
+	}
+	if o.live == nil {
+		o.target = targetView{}
+	}
+	return nil
+}
+
+// observeLive views the target as the API server has it, where the cache is behind or can't show it.
+func (r *Reconciler) observeLive(ctx context.Context, o *observation) error {
+	live, err := r.liveSecret(ctx, client.ObjectKey{Namespace: o.token.Namespace, Name: targetName(o.token)})
+	if err != nil {
+		return err
+	}
+	o.live, o.target = nil, targetView{}
+	if live != nil {
+		o.target = viewTarget(o.token, hashed(live))
+	}
+	if o.target.standing == ours {
+		o.live = live
+	}
+	return nil
+}
+
+// needsMending tells whether the target differs from what the operator would write with the token that it holds.
+func (o *observation) needsMending(h hasher) bool {
+	t := o.target
+	return !t.intact() || !t.rendered(o.token) || !t.dressed(o.token) || !h.recognises(t.record.RequestHash)
+}
+
+// observeFormerTargets finds targets of this OAuthToken under other names, and reads one that can serve for an absent target.
+func (r *Reconciler) observeFormerTargets(ctx context.Context, o *observation) error {
+	var owned corev1.SecretList
+	if err := r.Client.List(ctx, &owned, client.InNamespace(o.token.Namespace), client.MatchingFields{indexOwner: o.token.Name},
+		client.DisableReadYourWritesConsistency); err != nil {
+		return err
+	}
+	for i := range owned.Items {
+		secret := &owned.Items[i]
+		if secret.Name == targetName(o.token) || viewTarget(o.token, secret).standing != ours {
+			continue
+		}
+		o.leftovers = append(o.leftovers, *secret)
+		if o.target.standing != absent || o.former != nil {
+			continue
+		}
+		live, err := r.liveSecret(ctx, client.ObjectKeyFromObject(secret))
+		if err != nil {
+			return err
+		}
+		o.former = live
+	}
+	return nil
+}
+
+func (r *Reconciler) observeState(ctx context.Context, o *observation) (err error) {
+	o.state, err = r.cachedSecret(ctx, client.ObjectKey{Namespace: o.token.Namespace, Name: stateName(o.token)})
+	return err
+}
+
+// observeRivals finds other OAuthTokens that want the same target or the same first refresh token.
+func (r *Reconciler) observeRivals(ctx context.Context, o *observation) error {
+	var err error
+	if o.target.standing != ours {
+		if o.rivals, err = r.claims(ctx, o.token, indexTarget, targetName(o.token)); err != nil {
+			return err
+		}
+	}
+	if o.token.Spec.GrantType != v1alpha1.GrantRefreshToken {
+		return nil
+	}
+	o.seedRivals, err = r.claims(ctx, o.token, indexSeed, o.token.Spec.CredentialsSecretRef.Name)
+	return err
+}
+
+// claims lists the other OAuthTokens that an index finds under a value.
+func (r *Reconciler) claims(ctx context.Context, token *v1alpha1.OAuthToken, index, value string) ([]claim, error) {
+	var list v1alpha1.OAuthTokenList
+	if err := r.Client.List(ctx, &list, client.InNamespace(token.Namespace), client.MatchingFields{index: value},
+		client.DisableReadYourWritesConsistency); err != nil {
+		return nil, err
+	}
+	var claims []claim
+	for i := range list.Items {
+		if other := &list.Items[i]; other.UID != token.UID && other.DeletionTimestamp.IsZero() {
+			claims = append(claims, claimOf(other))
+		}
+	}
+	return claims, nil
+}
+
+// cachedSecret reads a Secret from the cache, which holds labelled ones only. nil: it is not there.
+func (r *Reconciler) cachedSecret(ctx context.Context, key client.ObjectKey) (*corev1.Secret, error) {
+	return secretOrNil(ctx, r.Client, key)
+}
+
+// liveSecret reads a Secret from the API server. nil: there is none.
+func (r *Reconciler) liveSecret(ctx context.Context, key client.ObjectKey) (*corev1.Secret, error) {
+	return secretOrNil(ctx, r.Live, key)
+}
+
+func secretOrNil(ctx context.Context, reader client.Reader, key client.ObjectKey) (*corev1.Secret, error) {
+	secret := &corev1.Secret{}
+	if err := reader.Get(ctx, key, secret); apierrors.IsNotFound(err) {
+		return nil, nil //nolint:nilnil // absence is an answer, not a fault
+	} else if err != nil {
+		return nil, err
+	}
+	return secret, nil
+}

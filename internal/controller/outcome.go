@@ -1,0 +1,263 @@
+package controller
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/oauth"
+	"tokensync.dev/tokensync/internal/renewal"
+)
+
+// result is what came of a plan, for the report.
+type result struct {
+	held    *record  // the token that the target now holds, maybe expired; nil: none
+	matches bool     // it is what the spec wants
+	problem *problem // why there is no newer one; nil: nothing is wrong
+	keep    keepsake
+	scopes  []string // of a token that was just written
+
+	failure   *v1alpha1.FailureStatus // nil: the last request succeeded, or none was made since the spec changed
+	recent    []time.Time             // failed requests of the past hour
+	attempted bool                    // a request was made now
+	notices   []notice
+	at        time.Time // when to look again
+}
+
+// notice is something that happened, for an event.
+type notice struct {
+	warning       bool
+	reason, about string
+}
+
+// unchanged is the result of a plan that did nothing.
+func (p *plan) unchanged(o *observation) *result {
+	failures := failuresOf(o.token.Status)
+	r := &result{held: p.held, matches: p.matches, problem: p.problem, keep: p.keep, recent: failures.Recent, at: p.decision.At}
+	if p.failuresCurrent(o.token) {
+		r.failure = o.token.Status.Failures
+	}
+	return r
+}
+
+// succeeded keeps what the vendor gave: first the refresh token, in the state Secret; then the answer, until the target holds it.
+func (r *Reconciler) succeeded(ctx context.Context, o *observation, p *plan, token *oauth.Token) (*result, error) {
+	keep := keepsakeAfter(r.hasher, o, p, token)
+	if keep.changed(p.keep) {
+		saved, err := r.saver.save(ctx, o.token, o.state, keep)
+		if err != nil {
+			return nil, fmt.Errorf("save the refresh token (this goes on in the background): %w", err)
+		}
+		o.state, p.keep = saved, keep
+	}
+	given := answerOf(o, p, token)
+	given.at = r.Clock.Now()
+	r.answers.put(o.token.UID, given)
+	rendered, err := render(o.token, given.issued)
+	if err != nil {
+		outcome := p.unchanged(o)
+		outcome.problem, outcome.attempted, outcome.failure = templateFailed(err.Error()), true, nil
+		return outcome, nil
+	}
+	p.write, p.answered = rendered, true
+	return r.publish(ctx, o, p, given)
+}
+
+// publish writes an answer to the target, and tells of it.
+func (r *Reconciler) publish(ctx context.Context, o *observation, p *plan, given *answer) (*result, error) {
+	outcome, err := r.store(ctx, o, p)
+	if err != nil || outcome.held == nil {
+		return outcome, err
+	}
+	r.answers.drop(o.token.UID)
+	outcome.attempted, outcome.failure, outcome.scopes = true, nil, given.scopes
+	outcome.recent = renewal.AfterSuccess(r.Clock.Now(), failuresOf(o.token.Status)).Recent
+	outcome.notices = append(outcome.notices, noticesOf(o, given)...)
+	r.metrics.observeLateness(given)
+	return outcome, nil
+}
+
+// answerOf is what the target is to hold after a token was given.
+func answerOf(o *observation, p *plan, token *oauth.Token) *answer {
+	lifetime := cmp.Or(token.Lifetime, assumedLifetime(o.token, p.flow))
+	given := &answer{issued: issued{
+		AccessToken: token.AccessToken.Reveal(), TokenType: token.TokenType, IDToken: token.IDToken.Reveal(), Extra: token.Extra,
+		Scope: cmp.Or(token.Scope, strings.Join(p.flow.Scopes, " ")),
+		record: record{
+			IssuedAt: token.RequestedAt, ExpiresAt: token.RequestedAt.Add(lifetime), RequestHash: p.fingerprint.String(),
+			RenewHandled: o.token.Annotations[v1alpha1.RenewRequestedAtAnnotation],
+		},
+	}}
+	given.scopes = strings.Fields(given.Scope)
+	given.lifetimeUnknown, given.lifetimeFault = token.Lifetime == 0, token.LifetimeFault
+	given.narrowed = narrower(given.scopes, p.flow.Scopes)
+	if why := p.decision.Reason; p.held != nil && (why == renewal.RenewalDue || why == renewal.TokenExpired || why == renewal.RetryDue) {
+		given.due = scheduleOf(o.token, p.held).RenewalTime
+	}
+	if p.repeats(o, token) {
+		given.record.IssuedAt, given.record.RepeatedAt = p.held.IssuedAt, token.RequestedAt
+	}
+	return given
+}
+
+// narrower tells whether something that was asked for was not granted.
+func narrower(granted, asked []string) bool { return len(without(asked, granted)) > 0 }
+
+// repeats tells whether the vendor gave the token that the target holds already.
+func (p *plan) repeats(o *observation, token *oauth.Token) bool {
+	return p.held != nil && o.target.sealed && o.target.seal.token == hashToken(token.AccessToken.Reveal())
+}
+
+func assumedLifetime(token *v1alpha1.OAuthToken, flow *oauth.Flow) time.Duration {
+	var stated time.Duration
+	if token.Spec.Renewal != nil {
+		stated = token.Spec.Renewal.AssumedLifetime.Value()
+	}
+	return cmp.Or(stated, flow.AssumedLifetime(), defaultLifetime)
+}
+
+// keepsakeAfter is what the state Secret is to hold after a token was given (contract, section 9; RFC 6749, section 6).
+func keepsakeAfter(h hasher, o *observation, p *plan, token *oauth.Token) keepsake {
+	keep := p.keep
+	refreshed := p.exchange.means == byRefresh || p.exchange.means == bySeed
+	if !refreshed && keep.Intent != nil { // it may be spent, and has been replaced
+		keep = keep.withoutRefreshToken()
+	}
+	keep.Intent = nil
+	if refreshed {
+		keep.Previous = oauth.Sensitive{}
+	}
+	if token.RefreshToken.IsEmpty() || !keepsRefreshTokens(p.flow) {
+		return keep
+	}
+	keep.RefreshToken, keep.Binding = token.RefreshToken, binding(h, p.flow)
+	if p.exchange.means != byRefresh {
+		keep.IssuedAt, keep.Warnings, keep.ExpiresAt = token.RequestedAt, nil, time.Time{}
+		if lifetime := refreshTokenLifetime(o.token, p.flow); lifetime > 0 {
+			keep.ExpiresAt = token.RequestedAt.Add(lifetime)
+		}
+	}
+	if token.RefreshTokenLifetime > 0 { // only the answer may move the end
+		keep.ExpiresAt = token.RequestedAt.Add(token.RefreshTokenLifetime)
+	}
+	return keep
+}
+
+func refreshTokenLifetime(token *v1alpha1.OAuthToken, flow *oauth.Flow) time.Duration {
+	var stated time.Duration
+	if token.Spec.Renewal != nil {
+		stated = token.Spec.Renewal.RefreshTokenLifetime.Value()
+	}
+	return cmp.Or(stated, flow.RefreshTokenLifetime())
+}
+
+// keepsRefreshTokens is false for grants that can be repeated at will with nothing but the client's own secret: RFC 6749, section 4.4.3,
+// has them give no refresh token, and one more secret in the cluster would gain nothing.
+func keepsRefreshTokens(flow *oauth.Flow) bool {
+	_, ready := flow.ReadyAssertion()
+	return flow.Grant != oauth.ClientCredentials && (flow.Grant != oauth.SAML2Bearer || ready)
+}
+
+// failed notes a failure, and what became of a credential that can be spent once.
+func (r *Reconciler) failed(ctx context.Context, o *observation, p *plan, err error) (*result, error) {
+	var fault *oauth.ConfigError
+	if errors.As(err, &fault) {
+		outcome := p.unchanged(o)
+		outcome.problem = configProblem(fault)
+		outcome.at = earliest(p.expiry(r.Clock.Now()), r.Clock.Now().Add(time.Hour))
+		return outcome, nil
+	}
+	var failure *oauth.Error
+	if !errors.As(err, &failure) {
+		return nil, err
+	}
+	now := r.Clock.Now().UTC().Truncate(time.Second)
+	outcome := p.unchanged(o)
+	outcome.attempted = true
+	after := renewal.AfterFailure(now, scheduleClass(failure.Class), failuresOf(o.token.Status), p.failuresCurrent(o.token), failure.RetryAfter,
+		p.renewalState(o, time.Time{}).Token, string(o.token.UID))
+	outcome.recent, outcome.failure = after.Recent, failureStatus(after, p.fingerprint, failure)
+	outcome.problem = failureProblem(outcome.failure)
+	outcome.at = earliest(after.NextAttempt, p.expiry(now), now.Add(time.Hour))
+	if failure.Class == oauth.Throttled {
+		r.gate.pause(gateKey(p.flow), p.flow.ClientID, after.NextAttempt)
+	}
+	if p.exchange.once() {
+		return outcome, r.settle(ctx, o, p, failure, outcome)
+	}
+	return outcome, nil
+}
+
+// scheduleClass is the schedule's word for a class. A refused refresh token is retried soon, since the next request is another one.
+func scheduleClass(c oauth.Class) renewal.Class {
+	switch c {
+	case oauth.Throttled:
+		return renewal.Throttled
+	case oauth.Rejected:
+		return renewal.Rejected
+	case oauth.Malformed:
+		return renewal.Malformed
+	case oauth.Transient, oauth.Reauthorize:
+	}
+	return renewal.Transient
+}
+
+// settle writes what a failed request means for the credential that it was to spend.
+func (r *Reconciler) settle(ctx context.Context, o *observation, p *plan, failure *oauth.Error, outcome *result) error {
+	keep := p.keep
+	switch {
+	case p.exchange.means == byAssertion && failure.Sent:
+		return nil
+	case p.exchange.means == byAssertion:
+		keep = keep.withoutSpent(r.hasher.text("spent", p.exchange.credential.Reveal()))
+	case failure.Class == oauth.Reauthorize:
+		live, err := r.liveSecret(ctx, stateKey(o.token))
+		if err != nil {
+			return fmt.Errorf("read the state Secret after the refresh token was refused: %w", err)
+		}
+		if newer := parseState(live); !newer.RefreshToken.Equal(keep.RefreshToken) {
+			outcome.at, outcome.problem = r.Clock.Now(), p.problem // another process has stored a newer one meanwhile
+			return nil
+		}
+		o.state, keep = live, keep.withoutRefreshToken()
+	case failure.Ambiguous() && p.flow.RefreshTokenRotation() != oauth.RotationNo:
+		outcome.problem = interrupted()
+		outcome.failure.Reason, outcome.failure.Message = outcome.problem.reason, outcome.problem.message
+		return nil
+	default:
+		keep.Intent = nil
+	}
+	saved, err := r.saver.save(ctx, o.token, o.state, keep)
+	if err != nil {
+		return fmt.Errorf("save what became of the refresh token (this goes on in the background): %w", err)
+	}
+	o.state, p.keep, outcome.keep = saved, keep, keep
+	if failure.Class == oauth.Reauthorize {
+		_, obstacle := chooseExchange(r.Clock.Now(), r.hasher, p.flow, o, keep, p.served(r.Clock.Now()))
+		outcome.problem = firstProblem(obstacle, outcome.problem)
+	}
+	return nil
+}
+
+// refused tells of an API server that does not let the target be written.
+func (r *Reconciler) refused(o *observation, p *plan, err error) (*result, error) {
+	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		outcome := p.unchanged(o)
+		outcome.at = r.Clock.Now().Add(recheckWorld)
+		return outcome, nil
+	}
+	if !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err) && !apierrors.IsRequestEntityTooLargeError(err) {
+		return nil, err
+	}
+	outcome := p.unchanged(o)
+	outcome.problem = refusedProblem(targetName(o.token), err)
+	outcome.at = earliest(p.expiry(r.Clock.Now()), r.Clock.Now().Add(recheckCredentials))
+	return outcome, nil
+}

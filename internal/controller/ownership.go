@@ -1,0 +1,84 @@
+package controller
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+)
+
+// standing is what a Secret of the target's name is to an OAuthToken.
+type standing int
+
+const (
+	absent  standing = iota // there is none
+	ours                    // written by the operator for this OAuthToken, or for one of its name before
+	handed                  // somebody else's, handed over on purpose
+	foreign                 // somebody else's: never written
+)
+
+// standingOf tells what a Secret is to an OAuthToken and, where it is foreign, in words for the user what to do. nil is absent.
+func standingOf(token *v1alpha1.OAuthToken, secret *corev1.Secret) (standing, string) {
+	if secret == nil {
+		return absent, ""
+	}
+	owner := secret.Annotations[v1alpha1.OwnerAnnotation]
+	controller := metav1.GetControllerOf(secret)
+	if controller != nil && !isOAuthToken(controller, token.Name) {
+		return foreign, fmt.Sprintf("Secret %q belongs to %s %q: set spec.target.name to another name, or let that go of the Secret",
+			secret.Name, controller.Kind, controller.Name)
+	}
+	labelled := secret.Labels[v1alpha1.RoleLabel] == v1alpha1.RoleTarget
+	switch {
+	case owner == token.Name && (labelled || controller != nil):
+		return ours, ""
+	case owner != "" && owner != token.Name:
+		return foreign, fmt.Sprintf("Secret %q belongs to OAuthToken %q: set spec.target.name to another name, or delete one of the two OAuthTokens",
+			secret.Name, owner)
+	case labelled && secret.Annotations[v1alpha1.AdoptByAnnotation] == token.Name:
+		return handed, ""
+	}
+	return foreign, fmt.Sprintf("Secret %[1]q exists and is not Tokensync's: set spec.target.name to another name, delete the Secret, "+
+		"or hand it over with: kubectl -n %[2]s label secret %[1]s %[3]s=%[4]s && kubectl -n %[2]s annotate secret %[1]s %[5]s=%[6]s",
+		secret.Name, token.Namespace, v1alpha1.RoleLabel, v1alpha1.RoleTarget, v1alpha1.AdoptByAnnotation, token.Name)
+}
+
+// isOAuthToken tells whether an owner reference names an OAuthToken of this name, the present one or one before it.
+func isOAuthToken(owner *metav1.OwnerReference, name string) bool {
+	return owner.Kind == "OAuthToken" && owner.Name == name &&
+		owner.APIVersion == v1alpha1.GroupVersion().String()
+}
+
+// unwritable tells, in words for the user, why a Secret can't be made what the spec wants, although it is ours.
+func unwritable(token *v1alpha1.OAuthToken, secret *corev1.Secret) string {
+	remedy := fmt.Sprintf("remove it, and it is made anew: kubectl -n %s delete secret %s", token.Namespace, secret.Name)
+	switch {
+	case secret.Type != targetType(token):
+		return fmt.Sprintf("Secret %q is of type %s, and the type of a Secret can't be changed to %s: %s",
+			secret.Name, secret.Type, targetType(token), remedy)
+	case secret.Immutable != nil && *secret.Immutable:
+		return fmt.Sprintf("Secret %q is immutable: %s", secret.Name, remedy)
+	}
+	return ""
+}
+
+// claim is an OAuthToken's wish for a target, as far as it decides between several.
+type claim struct {
+	name    string
+	created metav1.Time
+	uid     string
+}
+
+// before tells whether a claim has precedence: the older one, then the smaller UID.
+func (c claim) before(other claim) bool {
+	if !c.created.Equal(&other.created) {
+		return c.created.Before(&other.created)
+	}
+	return c.uid < other.uid
+}
+
+func claimOf(token *v1alpha1.OAuthToken) claim {
+	return claim{name: token.Name, created: token.CreationTimestamp, uid: string(token.UID)}
+}

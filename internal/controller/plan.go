@@ -1,0 +1,333 @@
+package controller
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/oauth"
+	"tokensync.dev/tokensync/internal/renewal"
+)
+
+// Platform is what the platform's administrators decide for all OAuthTokens.
+type Platform struct {
+	// Catalogue holds the vendors.
+	Catalogue *oauth.Catalogue
+	// AllowedHosts are hosts that every credentials Secret may be sent to.
+	AllowedHosts []string
+	// InsecureHTTPHosts are the hosts to which plain http may be spoken.
+	InsecureHTTPHosts []string
+	// EnableInteractive says that the portal is served, which the grants AuthorizationCode and Implicit need.
+	EnableInteractive bool
+	// EnableImplicit allows the grant Implicit.
+	EnableImplicit bool
+}
+
+// step is what a plan does.
+type step int
+
+const (
+	stepWait    step = iota
+	stepWrite        // the target, from what is known
+	stepRequest      // a token
+)
+
+// plan is what is to be done about an observation, and why.
+type plan struct {
+	flow        *oauth.Flow // nil: the spec or the credentials are at fault
+	fingerprint fingerprint
+	keep        keepsake
+	held        *record // the token in the target Secret, maybe expired; nil: none, or none that can be trusted
+	matches     bool    // what is held is what the spec wants
+	problem     *problem
+	failing     bool // problem is a failed request of the present spec and credentials
+
+	step     step
+	write    *rendering // with stepWrite
+	answered bool       // what is written is the vendor's answer, not a repair
+	exchange exchange   // with stepRequest
+	decision renewal.Decision
+}
+
+// planner makes plans. It is pure: all that changes comes as an argument.
+type planner struct {
+	platform Platform
+	hasher   hasher
+}
+
+// plan decides what to do at a time. notBefore is the end of a pause that the endpoint asked for.
+func (p planner) plan(now time.Time, o *observation, paused func(*oauth.Flow) time.Time) *plan {
+	result := &plan{keep: parseState(o.state)}
+	settings := settingsOf(o.token, o.credentials.secret, p.platform)
+	result.flow, result.problem = p.resolve(o, settings)
+	result.fingerprint = p.fingerprint(settings, result.flow)
+	if conflict := conflictProblem(o); conflict != nil {
+		result.problem = firstProblem(result.problem, conflict)
+		return result.wait(now)
+	}
+	if fault := result.hold(p.hasher, o); fault != nil {
+		result.problem = firstProblem(result.problem, fault)
+		return result.wait(now)
+	}
+	if o.mendAt.After(now) && (result.held == nil || result.write != nil) && !result.answered {
+		return result.fight(now, o)
+	}
+	if result.write != nil { // drift is repaired whatever else is wrong
+		result.step = stepWrite
+		return result
+	}
+	result.problem = firstProblem(result.problem, templateProblem(o.token))
+	if result.problem != nil || o.saving {
+		return result.wait(now)
+	}
+	result.schedule(now, o, p.hasher, paused(result.flow))
+	return result
+}
+
+// resolve checks spec and credentials. The flow is nil where there is a problem.
+func (p planner) resolve(o *observation, settings oauth.Settings) (*oauth.Flow, *problem) {
+	flow, err := p.platform.Catalogue.Resolve(settings)
+	var fault *oauth.ConfigError
+	if errors.As(err, &fault) {
+		if missing := credentialsProblem(o); missing != nil && fault.Reason == oauth.ReasonCredentialsIncomplete {
+			return nil, missing // of which the fault is a consequence
+		}
+		return nil, configProblem(fault)
+	}
+	if missing := credentialsProblem(o); missing != nil {
+		return nil, missing
+	}
+	if faults := credentialFaults(o.credentials.secret, flow.UsedCredentials); len(faults) > 0 {
+		return nil, configProblem(&oauth.ConfigError{Reason: oauth.ReasonCredentialsIncomplete, Faults: faults})
+	}
+	return flow, nil
+}
+
+// fingerprint leaves the credentials out where it is not known which of them count.
+func (p planner) fingerprint(settings oauth.Settings, flow *oauth.Flow) fingerprint {
+	if flow == nil {
+		settings.Credentials = nil
+		return fingerprintOf(p.hasher, settings, nil)
+	}
+	return fingerprintOf(p.hasher, settings, flow.UsedCredentials)
+}
+
+// hold finds out what token the target holds, and what must be written so that the target is as it should be: after an edit, after a
+// change of template or name, or with an answer that could not be written yet. A fault is the template's.
+func (r *plan) hold(h hasher, o *observation) *problem {
+	source := o.live
+	switch {
+	case o.answer != nil && r.fingerprint.same(o.answer.record.RequestHash):
+		return r.holdAnswer(o)
+	case o.target.standing == ours && source == nil:
+		r.holdRecord(o.target)
+		r.matches = r.fingerprint.sameSpec(r.held.RequestHash)
+		return nil
+	case o.target.standing == absent:
+		source = o.former
+	}
+	if source == nil {
+		return nil
+	}
+	rendering, err := restore(o.token, source, knownRecord(o.token, source.Name))
+	if err != nil {
+		r.holdRecord(viewTarget(o.token, hashed(source)))
+		return templateFailed(err.Error())
+	}
+	if rendering == nil {
+		return nil
+	}
+	held, _ := parseRecord(rendering.annotations)
+	r.held, r.matches = &held, r.fingerprint.sameSpec(held.RequestHash)
+	r.write = r.stamp(h, o, rendering)
+	return nil
+}
+
+func (r *plan) holdRecord(view targetView) {
+	if view.recorded {
+		held := view.record
+		r.held = &held
+	}
+}
+
+// holdAnswer plans to write an answer that could not be written before.
+func (r *plan) holdAnswer(o *observation) *problem {
+	rendering, err := render(o.token, o.answer.issued)
+	if err != nil {
+		r.holdRecord(o.target)
+		return templateFailed(err.Error())
+	}
+	r.held, r.matches, r.write, r.answered = &o.answer.record, true, rendering, true
+	return nil
+}
+
+// stamp gives a rendering whose request-hash can't be read, because its key was lost, a new one. Where the request is not known now,
+// the old one stays, and nothing is written for its sake alone.
+func (r *plan) stamp(h hasher, o *observation, restored *rendering) *rendering {
+	if h.recognises(restored.annotations[v1alpha1.RequestHashAnnotation]) {
+		return restored
+	}
+	if r.flow == nil {
+		if t := o.target; t.standing == ours && t.intact() && t.rendered(o.token) && t.dressed(o.token) {
+			return nil
+		}
+		return restored
+	}
+	held, _ := parseRecord(restored.annotations)
+	old, _ := parseSeal(restored.annotations[v1alpha1.DataHashAnnotation])
+	held.RequestHash = r.fingerprint.String()
+	return renderMetadata(o.token, held, restored.data, old.token)
+}
+
+// knownRecord is what status tells of the token in a Secret; nil: nothing.
+func knownRecord(token *v1alpha1.OAuthToken, secretName string) *record {
+	status := token.Status
+	if status.SecretName != secretName || status.IssuedAt == nil || status.ExpiresAt == nil {
+		return nil
+	}
+	return &record{IssuedAt: status.IssuedAt.UTC(), ExpiresAt: status.ExpiresAt.UTC()}
+}
+
+// schedule asks the schedule whether a token is due, and with what it is to be asked for.
+func (r *plan) schedule(now time.Time, o *observation, h hasher, paused time.Time) {
+	r.decision = renewal.Decide(now, r.renewalState(o, paused), policyOf(o.token))
+	if failures := o.token.Status.Failures; r.failuresCurrent(o.token) && failures.Count > 0 {
+		r.problem, r.failing = failureProblem(failures), true
+	}
+	if r.decision.Action == renewal.Wait {
+		return
+	}
+	chosen, obstacle := chooseExchange(now, h, r.flow, o, r.keep, r.served(now))
+	switch {
+	case obstacle != nil:
+		r.problem, r.failing = obstacle, false
+		r.wait(now)
+	case chosen.notBefore.After(now):
+		r.decision = renewal.Decision{Reason: renewal.BackingOff, At: earliest(chosen.notBefore, r.expiry(now), now.Add(time.Hour))}
+		if r.keep.Intent != nil {
+			r.problem, r.failing = interrupted(), false
+		}
+	default:
+		r.step, r.exchange = stepRequest, chosen
+	}
+}
+
+// fight waits before the target is mended once more, since the last times did not hold.
+func (r *plan) fight(now time.Time, o *observation) *plan {
+	r.problem, r.matches = fightProblem(o.token), false
+	r.wait(now)
+	r.decision.At = earliest(r.decision.At, o.mendAt)
+	return r
+}
+
+// interrupted is the problem that the answer to a refresh was lost.
+func interrupted() *problem {
+	return &problem{
+		reason:  v1alpha1.ReasonRefreshInterrupted,
+		message: "the answer to a refresh was lost, and the refresh token may be spent: the token that is served stays until its end, then the refresh token is tried again",
+		waiting: true,
+	}
+}
+
+// wait ends a plan that does nothing now.
+func (r *plan) wait(now time.Time) *plan {
+	r.step, r.write = stepWait, nil
+	recheck := time.Hour
+	if r.problem != nil && r.problem.recheck > 0 {
+		recheck = r.problem.recheck
+	}
+	r.decision = renewal.Decision{Action: renewal.Wait, At: earliest(r.expiry(now), now.Add(recheck))}
+	return r
+}
+
+// served is the token held, as long as it is good; nil otherwise.
+func (r *plan) served(now time.Time) *record {
+	if r.held == nil || !r.held.ExpiresAt.After(now) {
+		return nil
+	}
+	return r.held
+}
+
+// expiry is when the token held ends, zero where it has or where there is none.
+func (r *plan) expiry(now time.Time) time.Time {
+	if served := r.served(now); served != nil {
+		return served.ExpiresAt
+	}
+	return time.Time{}
+}
+
+func (r *plan) renewalState(o *observation, paused time.Time) renewal.State {
+	status, asked := o.token.Status, o.token.Annotations[v1alpha1.RenewRequestedAtAnnotation]
+	state := renewal.State{
+		UID: string(o.token.UID), Suspended: o.token.Spec.Suspend, Failures: failuresOf(status),
+		FailuresCurrent: r.failuresCurrent(o.token), NotBefore: paused, LastSuccess: timeOf(status.IssuedAt),
+	}
+	if state.FailuresCurrent && status.Failures.Reason == v1alpha1.ReasonRateLimited {
+		state.NotBefore = later(state.NotBefore, state.Failures.NextAttempt)
+	}
+	if r.held != nil {
+		state.Token = &renewal.Token{IssuedAt: r.held.IssuedAt, ExpiresAt: r.held.ExpiresAt, RepeatedAt: r.held.RepeatedAt}
+		state.Current = r.fingerprint.same(r.held.RequestHash)
+		state.Renew = asked != "" && asked != r.held.RenewHandled
+		state.RenewTried = state.Renew && asked == status.LastHandledRenewRequest
+	}
+	return state
+}
+
+// failuresCurrent tells whether the failures in status are of the present spec and credentials.
+func (r *plan) failuresCurrent(token *v1alpha1.OAuthToken) bool {
+	failures := token.Status.Failures
+	return failures != nil && r.fingerprint.same(failures.RequestHash)
+}
+
+func policyOf(token *v1alpha1.OAuthToken) renewal.Policy {
+	if token.Spec.Renewal == nil {
+		return renewal.Policy{}
+	}
+	r := token.Spec.Renewal
+	return renewal.Policy{
+		RenewBefore: r.RenewBefore.Value(), RenewBeforePercentage: int(r.RenewBeforePercentage), MaxTokenAge: r.MaxTokenAge.Value(),
+	}
+}
+
+func failuresOf(status v1alpha1.OAuthTokenStatus) renewal.Failures {
+	var failures renewal.Failures
+	for i := range status.RecentFailures {
+		failures.Recent = append(failures.Recent, status.RecentFailures[i].UTC())
+	}
+	if f := status.Failures; f != nil {
+		failures.Count, failures.LastTime, failures.NextAttempt = int(f.Count), timeOf(f.LastTime), timeOf(f.NextAttempt)
+	}
+	return failures
+}
+
+func timeOf(t *metav1.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// earliest is the first of some times; zero ones do not count.
+func earliest(times ...time.Time) time.Time {
+	times = slices.DeleteFunc(times, time.Time.IsZero)
+	if len(times) == 0 {
+		return time.Time{}
+	}
+	return slices.MinFunc(times, time.Time.Compare)
+}
+
+func firstProblem(problems ...*problem) *problem {
+	for _, p := range problems {
+		if p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,128 @@
+package controller
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/oauth"
+)
+
+// problem is why there is no new token: a reason, and what to do in words that stay the same for the same problem.
+type problem struct {
+	reason, message string
+	waiting         bool // it ends without a person's doing anything about this OAuthToken
+	authorize       bool // a person must authorize
+	recheck         time.Duration
+}
+
+const (
+	// recheckWorld is how soon something is looked at again that the cache can't tell of, such as a foreign Secret that went.
+	recheckWorld = 5 * time.Minute
+	// recheckCredentials is how soon the credentials Secret is looked for again: one that appears without its label is not in the
+	// cache, and the user is to be told.
+	recheckCredentials = time.Minute
+)
+
+// configProblem is a fault in what the user stated.
+func configProblem(err *oauth.ConfigError) *problem {
+	return &problem{reason: string(err.Reason), message: err.Error()}
+}
+
+// failureProblem is a failed request, as status tells of it.
+func failureProblem(f *v1alpha1.FailureStatus) *problem {
+	return &problem{reason: f.Reason, message: f.Message, waiting: selfHealing(f.Reason)}
+}
+
+// selfHealing tells whether requests that fail for a reason are repeated soon: somebody's action is not needed.
+func selfHealing(reason string) bool {
+	switch reason {
+	case v1alpha1.ReasonRateLimited, v1alpha1.ReasonVendorUnavailable, v1alpha1.ReasonMalformedResponse, v1alpha1.ReasonRefreshInterrupted:
+		return true
+	}
+	return false
+}
+
+// credentialsProblem is what keeps the credentials from being used; nil: nothing.
+func credentialsProblem(o *observation) *problem {
+	name, namespace := o.token.Spec.CredentialsSecretRef.Name, o.token.Namespace
+	switch {
+	case o.credentials.unlabelled:
+		return &problem{reason: v1alpha1.ReasonCredentialsNotLabelled, recheck: recheckWorld, message: fmt.Sprintf(
+			"Secret %[1]q lacks the label by which its owner lets Tokensync use it: kubectl -n %[2]s label secret %[1]s %[3]s=%[4]s",
+			name, namespace, v1alpha1.RoleLabel, v1alpha1.RoleCredentials)}
+	case o.credentials.secret == nil:
+		return &problem{reason: v1alpha1.ReasonAwaitingCredentials, waiting: true, recheck: recheckCredentials, message: fmt.Sprintf(
+			"Secret %q does not exist in this namespace yet: create it with the label %s=%s", name, v1alpha1.RoleLabel, v1alpha1.RoleCredentials)}
+	}
+	if _, faults := keyMapping(o.credentials.secret); len(faults) > 0 {
+		return &problem{reason: v1alpha1.ReasonCredentialsIncomplete, message: strings.Join(faults, "; ")}
+	}
+	return nil
+}
+
+// conflictProblem is what keeps the target or the state Secret from being written; nil: nothing.
+func conflictProblem(o *observation) *problem {
+	conflict := func(message string) *problem {
+		return &problem{reason: v1alpha1.ReasonSecretConflict, message: message, recheck: recheckWorld}
+	}
+	if o.target.complaint != "" {
+		return conflict(o.target.complaint)
+	}
+	if o.state != nil && !isOurState(o.token, o.state) {
+		return conflict(foreignState(o.token))
+	}
+	for _, rival := range o.rivals { // empty where the target is ours: who has it keeps it
+		if rival.before(claimOf(o.token)) {
+			return conflict(fmt.Sprintf("OAuthToken %q, which is older, has the target Secret %q: set spec.target.name to another name, or delete one of the two",
+				rival.name, targetName(o.token)))
+		}
+	}
+	return nil
+}
+
+// templateProblem is a template that can't even be read; nil: none. It is found before a token is requested.
+func templateProblem(token *v1alpha1.OAuthToken) *problem {
+	template := targetSpec(token).Template
+	if template == nil {
+		return nil
+	}
+	var faults []string
+	for _, key := range sortedKeys(template.Data) {
+		if _, err := parseTemplate(key, string(template.Data[key])); err != nil {
+			faults = append(faults, err.Error())
+		}
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return templateFailed(strings.Join(faults, "; "))
+}
+
+func templateFailed(fault string) *problem {
+	return &problem{reason: v1alpha1.ReasonTemplateFailed, message: fault + ": correct spec.target.template"}
+}
+
+// refusedProblem says who refuses to let the target Secret be written. The API server's own words may quote the Secret.
+func refusedProblem(name string, err error) *problem {
+	obstacle := "the Secret is not valid, or the operator lacks the right to write it: compare spec.target with the cluster's policies"
+	text := err.Error()
+	if strings.Contains(text, "exceeded quota") {
+		obstacle = "a ResourceQuota of the namespace is used up: raise it or remove a Secret"
+	} else if _, webhook, ok := strings.Cut(text, "admission webhook \""); ok {
+		webhook, _, _ = strings.Cut(webhook, "\"")
+		obstacle = fmt.Sprintf("admission webhook %q refuses it: change its policy or spec.target", webhook)
+	}
+	return &problem{
+		reason: v1alpha1.ReasonSecretConflict, waiting: true, recheck: recheckCredentials,
+		message: fmt.Sprintf("the API server does not let Secret %q be written: %s", name, obstacle),
+	}
+}
+
+// fightProblem is that repairs do not hold.
+func fightProblem(token *v1alpha1.OAuthToken) *problem {
+	return &problem{reason: v1alpha1.ReasonSecretConflict, waiting: true, message: fmt.Sprintf(
+		"something keeps changing or deleting Secret %[1]q: find it with kubectl -n %[2]s get secret %[1]s --show-managed-fields -o yaml; "+
+			"until then the Secret is restored less and less often", targetName(token), token.Namespace)}
+}

@@ -1,0 +1,81 @@
+package controller
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+)
+
+// soonest is the shortest time after which an OAuthToken is looked at again.
+const soonest = 100 * time.Millisecond
+
+// report writes status, events and metrics, and says when to look again. A status that can't be written is kept in memory, since failed
+// requests count.
+func (r *Reconciler) report(ctx context.Context, o *observation, p *plan, outcome *result) (ctrl.Result, error) {
+	now := r.Clock.Now()
+	status := statusOf(now, o.token, p, outcome)
+	if err := r.writeStatus(ctx, o.token, status); err != nil {
+		return ctrl.Result{}, err
+	}
+	r.emit(o, outcome, status)
+	if err := r.warn(ctx, o, p); err != nil {
+		return ctrl.Result{}, err
+	}
+	r.metrics.observe(o, status)
+	return ctrl.Result{RequeueAfter: max(soonest, r.next(now, o, outcome).Sub(now))}, nil
+}
+
+// next is when to look again. What was just written has its own schedule.
+func (r *Reconciler) next(now time.Time, o *observation, outcome *result) time.Time {
+	if outcome.held == nil || outcome.at.After(now) {
+		return outcome.at
+	}
+	return earliest(scheduleOf(o.token, outcome.held).RenewalTime, outcome.held.ExpiresAt, now.Add(time.Hour))
+}
+
+// writeStatus patches status where it differs.
+func (r *Reconciler) writeStatus(ctx context.Context, token *v1alpha1.OAuthToken, status v1alpha1.OAuthTokenStatus) error {
+	if equality.Semantic.DeepEqual(token.Status, status) && !r.reports.pending(token.UID) {
+		return nil
+	}
+	before := r.reports.put(token, status)
+	after := before.DeepCopy()
+	after.Status = status
+	err := r.Client.Status().Patch(ctx, after, client.MergeFrom(before), client.FieldOwner(fieldManager))
+	if client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	r.reports.drop(token.UID)
+	return nil
+}
+
+// reportRequesting says in status that the first request is under way.
+func (r *Reconciler) reportRequesting(ctx context.Context, o *observation) {
+	if o.token.Status.Failures != nil {
+		return // what failed last is worth more to the user
+	}
+	now, status := r.Clock.Now(), *o.token.Status.DeepCopy()
+	setConditions(now, &status, o.token, &result{})
+	if err := r.writeStatus(ctx, o.token, status); err != nil {
+		ctrl.LoggerFrom(ctx).Info("status could not say yet that a request is under way")
+		return
+	}
+	o.token.Status = status
+}
+
+// problemIn is what a status complains about: reason and message.
+func problemIn(status v1alpha1.OAuthTokenStatus) (reason, message string) {
+	if failing := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionRenewalFailing); failing != nil {
+		return failing.Reason, failing.Message
+	}
+	if ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady); ready != nil && ready.Status == "False" {
+		return ready.Reason, ready.Message
+	}
+	return "", ""
+}

@@ -1,0 +1,173 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/oauth"
+)
+
+const (
+	// sendWithin is how long after its intent a one-time credential may be sent.
+	sendWithin = 10 * time.Second
+	// patience is how long a request may take before status says that one is under way.
+	patience = 2 * time.Second
+	// defaultLifetime counts where nobody says how long a token lives.
+	defaultLifetime = time.Hour
+)
+
+// request asks the vendor for a token, once. On success the answer is in r.answers, and a refresh token that came with it is saved.
+func (r *Reconciler) request(ctx context.Context, o *observation, p *plan) (*result, error) {
+	key := client.ObjectKeyFromObject(o.token)
+	endpoint := gateKey(p.flow)
+	if !r.gate.enter(r.Clock.Now(), endpoint, key, p.expiry(r.Clock.Now())) {
+		return &result{at: r.Clock.Now().Add(waitingRecheck)}, nil
+	}
+	defer func() { r.gate.leave(r.Clock.Now(), endpoint, key) }()
+	ctx, end := r.saver.shelter(ctx)
+	defer end()
+	if found, err := r.confirmAbsence(ctx, o); err != nil {
+		return r.refused(o, p, err)
+	} else if found {
+		return r.carryOut(ctx, o, r.planner.plan(r.Clock.Now(), o, r.pausedUntil))
+	}
+	token, err := r.exchange(ctx, o, p)
+	if err != nil {
+		return r.failed(ctx, o, p, err)
+	}
+	return r.succeeded(ctx, o, p, token)
+}
+
+// gateKey is what requests are counted by: the endpoint.
+func gateKey(flow *oauth.Flow) string {
+	if flow.NeedsDiscovery() {
+		return flow.Endpoints.IssuerURL
+	}
+	return flow.Endpoints.TokenURL
+}
+
+// exchange makes the request: discovery where it is needed, the intent where something is spent, then the token request itself. An error
+// that is no *oauth.Error is the API server's, and nothing was sent.
+func (r *Reconciler) exchange(ctx context.Context, o *observation, p *plan) (*oauth.Token, error) {
+	flow := p.flow
+	if flow.NeedsDiscovery() {
+		metadata, err := r.Vendors.Discover(ctx, flow.Endpoints.IssuerURL, flow.CABundle)
+		if err != nil {
+			return nil, err
+		}
+		if flow, err = flow.WithMetadata(metadata); err != nil {
+			return nil, err
+		}
+	}
+	request, err := r.prepare(flow, p.exchange)
+	if err != nil {
+		return nil, err
+	}
+	if p.exchange.once() {
+		if request.SendBefore, err = r.declare(ctx, o, p); err != nil {
+			return nil, fmt.Errorf("write the intent to spend a credential: %w", err)
+		}
+	}
+	defer r.announce(ctx, o, p)()
+	started := r.Clock.Now()
+	token, err := r.Vendors.Token(ctx, request)
+	r.metrics.observeRequest(p.flow, r.Clock.Since(started), err)
+	return token, err
+}
+
+func (r *Reconciler) prepare(flow *oauth.Flow, e exchange) (*oauth.Request, error) {
+	if e.means == byRefresh || e.means == bySeed {
+		return flow.RefreshRequest(e.credential), nil
+	}
+	return flow.TokenRequest(r.Clock.Now())
+}
+
+// declare writes to the state Secret that a one-time credential is about to be sent, which proves that writing works and keeps another
+// replica from sending it. It returns the time after which nothing may be sent.
+func (r *Reconciler) declare(ctx context.Context, o *observation, p *plan) (time.Time, error) {
+	now := r.Clock.Now().UTC().Truncate(time.Second)
+	hash, deadline := r.hasher.text("spent", p.exchange.credential.Reveal()), now.Add(sendWithin)
+	keep := p.keep
+	switch p.exchange.means {
+	case byAssertion:
+		keep = keep.withSpent(hash)
+	case bySeed:
+		keep = keep.withSeed(p.exchange.credential, hash, binding(r.hasher, p.flow), now)
+		fallthrough
+	default:
+		keep.Intent = &intent{Deadline: deadline, Credential: hash}
+	}
+	written, err := writeState(ctx, r.Client, o.token, o.state, keep)
+	if err != nil {
+		return time.Time{}, err
+	}
+	o.state, p.keep = written, keep
+	return deadline, nil
+}
+
+// announce says in status that a request is under way, if it takes long and there is no good token. The returned function ends that.
+func (r *Reconciler) announce(ctx context.Context, o *observation, p *plan) (stop func()) {
+	if p.served(r.Clock.Now()) != nil {
+		return func() {}
+	}
+	ended, finished := make(chan struct{}), make(chan struct{})
+	timer := r.Clock.NewTimer(patience)
+	go func() {
+		defer close(finished)
+		select {
+		case <-timer.C():
+			r.reportRequesting(ctx, o)
+		case <-ended:
+		}
+	}()
+	return func() {
+		timer.Stop()
+		close(ended)
+		<-finished
+	}
+}
+
+// confirmAbsence proves, where the cache shows no target Secret, that one can be made: by a dry run of its creation, so that no token is
+// requested that could not be kept. Where there is one after all, it is observed, and found is true.
+func (r *Reconciler) confirmAbsence(ctx context.Context, o *observation) (found bool, err error) {
+	if o.target.standing != absent {
+		return false, nil
+	}
+	trial := renderMetadata(o.token, record{}, trialData(o.token), "").secret()
+	err = r.Client.Create(ctx, trial, client.DryRunAll, client.FieldOwner(fieldManager), client.DisableReadYourWritesConsistency)
+	if err == nil || dryRunRefused(err) {
+		return false, nil
+	}
+	if !apierrors.IsAlreadyExists(err) {
+		return false, err
+	}
+	return true, r.observeLive(ctx, o)
+}
+
+// dryRunRefused tells whether an admission webhook can't be asked for a dry run: then the creation itself has to show.
+func dryRunRefused(err error) bool {
+	return apierrors.IsBadRequest(err) && strings.Contains(err.Error(), "dry run")
+}
+
+// trialData holds what the API server demands of a Secret's type.
+func trialData(token *v1alpha1.OAuthToken) map[string][]byte {
+	switch targetType(token) {
+	case corev1.SecretTypeDockerConfigJson:
+		return map[string][]byte{corev1.DockerConfigJsonKey: []byte("{}")}
+	case corev1.SecretTypeBasicAuth:
+		return map[string][]byte{corev1.BasicAuthPasswordKey: []byte("-")}
+	}
+	return nil
+}
+
+// stateKey names an OAuthToken's state Secret.
+func stateKey(token *v1alpha1.OAuthToken) client.ObjectKey {
+	return client.ObjectKey{Namespace: token.Namespace, Name: stateName(token)}
+}

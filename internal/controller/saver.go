@@ -1,0 +1,130 @@
+package controller
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+)
+
+const (
+	savePause    = 200 * time.Millisecond
+	maxSavePause = 5 * time.Second
+	saveTimeout  = 30 * time.Second
+	// shelterTimeout covers a request, with its answer, and the writes after it.
+	shelterTimeout = 75 * time.Second
+)
+
+// saver writes what a vendor handed out once into state Secrets. A save runs on its own: it outlives the reconcile that began it, lost
+// leadership and SIGTERM, and is tried from memory until it succeeds or its OAuthToken is gone. The process ends after Wait.
+type saver struct {
+	client client.Client
+	live   client.Reader
+	clock  clock.Clock
+	done   func(client.ObjectKey) // called with the OAuthToken's key when a save ended after its caller had gone
+
+	running sync.WaitGroup
+	mu      sync.Mutex
+	saving  map[types.UID]bool
+}
+
+// busy tells whether something of an OAuthToken is being saved.
+func (s *saver) busy(uid types.UID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.saving[uid]
+}
+
+// Wait returns when nothing is left to save.
+func (s *saver) Wait() { s.running.Wait() }
+
+// shelter gives a context that neither lost leadership nor SIGTERM ends, for a request and what follows from its answer: a refresh token
+// that is under way would be lost. Wait waits for its end.
+func (s *saver) shelter(ctx context.Context) (sheltered context.Context, end func()) {
+	sheltered, cancel := context.WithTimeout(context.WithoutCancel(ctx), shelterTimeout)
+	s.running.Add(1)
+	return sheltered, func() {
+		cancel()
+		s.running.Done()
+	}
+}
+
+// save writes a keepsake into the state Secret, which base is the last known version of, and returns it as written. It returns early,
+// with the context's error, when the context ends; the save goes on.
+func (s *saver) save(ctx context.Context, token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) (*corev1.Secret, error) {
+	s.mark(token.UID, true)
+	result := make(chan *corev1.Secret, 1)
+	s.running.Go(func() {
+		saved := s.persist(context.WithoutCancel(ctx), token, base, k)
+		s.mark(token.UID, false)
+		result <- saved
+		if ctx.Err() != nil {
+			s.done(client.ObjectKeyFromObject(token))
+		}
+	})
+	select {
+	case saved := <-result:
+		return saved, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// persist writes until it succeeds, or until the OAuthToken is gone: then it returns nil. A conflict never throws away what is saved:
+// the Secret is read anew and what it holds is replaced.
+func (s *saver) persist(ctx context.Context, token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) *corev1.Secret {
+	for pause := savePause; ; pause = min(2*pause, maxSavePause) {
+		attempt, cancel := context.WithTimeout(ctx, saveTimeout)
+		secret, err := writeState(attempt, s.client, token, base, k)
+		if err != nil {
+			if s.gone(attempt, token) {
+				cancel()
+				return nil
+			}
+			if fresh, err := secretOrNil(attempt, s.live, client.ObjectKey{Namespace: token.Namespace, Name: stateName(token)}); err == nil {
+				base = fresh
+			}
+		}
+		cancel()
+		if err == nil {
+			return secret
+		}
+		<-s.clock.After(pause)
+	}
+}
+
+// gone tells whether an OAuthToken does not exist any more, so that nobody could use what is saved for it.
+func (s *saver) gone(ctx context.Context, token *v1alpha1.OAuthToken) bool {
+	var present v1alpha1.OAuthToken
+	err := s.live.Get(ctx, client.ObjectKeyFromObject(token), &present)
+	return apierrors.IsNotFound(err) || err == nil && present.UID != token.UID
+}
+
+func (s *saver) mark(uid types.UID, saving bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.saving == nil {
+		s.saving = map[types.UID]bool{}
+	}
+	if saving {
+		s.saving[uid] = true
+	} else {
+		delete(s.saving, uid)
+	}
+}
+
+// writeState creates the state Secret, or updates exactly the version that base is. An OAuthToken with nothing to keep gets none.
+func writeState(ctx context.Context, c client.Client, token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) (*corev1.Secret, error) {
+	secret := stateSecret(token, base, k)
+	if base == nil {
+		return secret, c.Create(ctx, secret, client.FieldOwner(fieldManager))
+	}
+	return secret, c.Update(ctx, secret, client.FieldOwner(fieldManager))
+}

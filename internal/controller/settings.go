@@ -1,0 +1,129 @@
+package controller
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/oauth"
+)
+
+// maxCredential is the largest value of a credentials Secret that is sent. A SAML response may be large; everything else is short.
+const maxCredential = 256 << 10
+
+// settingsOf is what an OAuthToken and its credentials state, and what the platform allows, for the token client.
+func settingsOf(token *v1alpha1.OAuthToken, credentials *corev1.Secret, platform Platform) oauth.Settings {
+	spec := token.Spec
+	settings := oauth.Settings{
+		Vendor: spec.Vendor, Grant: oauth.GrantType(spec.GrantType),
+		Parameters: plain(spec.Parameters), AuthorizationParameters: plain(spec.AuthorizationParameters),
+		ClientAuthentication: oauth.ClientAuthentication(spec.ClientAuthentication), CABundle: spec.CABundle,
+		Credentials: oauthCredentials(credentials), AllowedHosts: slices.Clone(platform.AllowedHosts),
+		InsecureHTTPHosts: platform.InsecureHTTPHosts, EnableImplicit: platform.EnableImplicit,
+		EnableInteractive: platform.EnableInteractive,
+	}
+	for _, scope := range spec.Scopes {
+		settings.Scopes = append(settings.Scopes, string(scope))
+	}
+	if e := spec.Endpoints; e != nil {
+		settings.Endpoints = oauth.Endpoints{
+			TokenURL: string(e.TokenURL), AuthorizationURL: string(e.AuthorizationURL),
+			RevocationURL: string(e.RevocationURL), IssuerURL: string(e.IssuerURL),
+		}
+	}
+	if s := spec.SAML2Bearer; s != nil {
+		settings.SAML2Bearer = oauth.AssertionSettings{
+			Issuer: string(s.Issuer), Subject: string(s.Subject), Audience: string(s.Audience), Recipient: string(s.Recipient),
+			Attributes: plain(s.Attributes), Lifetime: s.Lifetime.Value(), Form: s.Form, Encoding: s.Encoding,
+		}
+	}
+	if credentials != nil {
+		settings.AllowedHosts = append(settings.AllowedHosts, splitList(credentials.Annotations[v1alpha1.AllowedHostsAnnotation])...)
+	}
+	return settings
+}
+
+// plain gives a map of strings; nil for an empty one.
+func plain[V ~string](named map[string]V) map[string]string {
+	if len(named) == 0 {
+		return nil
+	}
+	values := make(map[string]string, len(named))
+	for name, value := range named {
+		values[name] = string(value)
+	}
+	return values
+}
+
+// splitList splits at commas and drops blanks around and between.
+func splitList(text string) []string {
+	return slices.DeleteFunc(strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' }),
+		func(s string) bool { return s == "" })
+}
+
+// oauthCredentials are the values of a credentials Secret by the names that the token client knows: after the mapping of the Secret's
+// annotation tokensync.dev/keys, without trailing newlines, which files made with an editor or echo have. Empty values count as
+// absent. nil where there is no Secret.
+func oauthCredentials(secret *corev1.Secret) oauth.Credentials {
+	if secret == nil {
+		return nil
+	}
+	mapping, _ := keyMapping(secret)
+	credentials := oauth.Credentials{}
+	put := func(name string, value []byte) {
+		if text := strings.TrimRight(string(value), "\r\n"); text != "" {
+			credentials[name] = oauth.NewSensitive(text)
+		}
+	}
+	for key, value := range secret.Data {
+		put(key, value)
+	}
+	for _, key := range mapping {
+		delete(credentials, key)
+	}
+	for name, key := range mapping {
+		put(name, secret.Data[key])
+	}
+	return credentials
+}
+
+// keyMapping reads the annotation tokensync.dev/keys: name to key of the Secret. The faults are sentences for the user.
+func keyMapping(secret *corev1.Secret) (mapping map[string]string, faults []string) {
+	mapping = map[string]string{}
+	for _, pair := range splitList(secret.Annotations[v1alpha1.KeysAnnotation]) {
+		name, key, ok := strings.Cut(pair, "=")
+		switch {
+		case !ok || name == "" || key == "":
+			faults = append(faults, fmt.Sprintf("annotation %s of Secret %q must be name=KEY pairs separated by commas, such as client_id=CLIENT",
+				v1alpha1.KeysAnnotation, secret.Name))
+		case mapping[name] != "":
+			faults = append(faults, fmt.Sprintf("annotation %s of Secret %q maps %s twice: keep one", v1alpha1.KeysAnnotation, secret.Name, name))
+		case secret.Data[key] == nil:
+			faults = append(faults, fmt.Sprintf("annotation %s of Secret %q maps %s to the key %q, which the Secret lacks: add the key or correct the annotation",
+				v1alpha1.KeysAnnotation, secret.Name, name, key))
+		default:
+			mapping[name] = key
+		}
+	}
+	return mapping, faults
+}
+
+// credentialFaults tells which of the used values can't be sent at all. It quotes none.
+func credentialFaults(secret *corev1.Secret, used []string) []string {
+	_, faults := keyMapping(secret)
+	credentials := oauthCredentials(secret)
+	for _, name := range used {
+		value := credentials[name].Reveal()
+		switch {
+		case !utf8.ValidString(value) || strings.ContainsRune(value, 0):
+			faults = append(faults, fmt.Sprintf("key %s of Secret %q holds bytes that are no text (UTF-8): store the value itself, not an encoding or a file of another kind", name, secret.Name))
+		case len(value) > maxCredential:
+			faults = append(faults, fmt.Sprintf("key %s of Secret %q holds more than 256 KiB: no vendor takes that, check what was stored", name, secret.Name))
+		}
+	}
+	return faults
+}

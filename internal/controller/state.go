@@ -1,0 +1,201 @@
+package controller
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/oauth"
+)
+
+// Keys of a state Secret.
+const (
+	keyRefreshToken          = "refresh_token"
+	keyRefreshTokenIssuedAt  = "refresh_token_issued_at"
+	keyRefreshTokenExpiresAt = "refresh_token_expires_at"
+	keyRefreshTokenBinding   = "refresh_token_binding"
+	keyRefreshInProgress     = "refresh_in_progress"
+	keySpent                 = "spent"
+	keyPreviousRefreshToken  = "previous_refresh_token"
+	keyWarnings              = "warnings"
+)
+
+// maxSpent bounds the hashes of spent seeds and assertions that are kept; the oldest go first.
+const maxSpent = 64
+
+// keepsake is what a state Secret holds: what must outlive everything, and is not for pods.
+type keepsake struct {
+	RefreshToken oauth.Sensitive
+	IssuedAt     time.Time       // when the grant that the refresh token belongs to was given
+	ExpiresAt    time.Time       // its end; zero: unknown
+	Previous     oauth.Sensitive // the refresh token before a first one from the credentials replaced it, until that proves good
+	Binding      string          // of client and endpoint, for which alone the refresh token is good
+	Intent       *intent         // a use of the refresh token or a seed whose result is not known
+	Spent        []string        // hashes of seeds and assertions that were sent, oldest first
+	Warnings     []string        // expiry warnings already given for this refresh token
+}
+
+// intent says that a one-time credential is about to be sent, or was. It is written before the request.
+type intent struct {
+	// Deadline is when sending must have begun: nothing is sent later, and nobody else sends before a minute after it.
+	Deadline time.Time `json:"deadline"`
+	// Credential is the hash of what is sent.
+	Credential string `json:"credential"`
+}
+
+// graceAfterDeadline is how long after an intent's deadline its credential is left alone by everybody else: time for the answer.
+const graceAfterDeadline = time.Minute
+
+// stateName is the name of an OAuthToken's state Secret.
+func stateName(token *v1alpha1.OAuthToken) string { return token.Name + v1alpha1.StateSecretSuffix }
+
+// isOurState tells whether a Secret is the state Secret of an OAuthToken, or of one of its name before.
+func isOurState(token *v1alpha1.OAuthToken, secret *corev1.Secret) bool {
+	controller := metav1.GetControllerOf(secret)
+	return secret.Labels[v1alpha1.RoleLabel] == v1alpha1.RoleState && secret.Annotations[v1alpha1.OwnerAnnotation] == token.Name &&
+		(controller == nil || isOAuthToken(controller, token.Name))
+}
+
+// parseState reads a state Secret. What can't be read is taken as absent, but an intent that can't be read as one without end: a
+// refresh token is never sent on a guess.
+func parseState(secret *corev1.Secret) keepsake {
+	if secret == nil {
+		return keepsake{}
+	}
+	text := func(key string) string { return string(secret.Data[key]) }
+	k := keepsake{
+		RefreshToken: oauth.NewSensitive(text(keyRefreshToken)),
+		Previous:     oauth.NewSensitive(text(keyPreviousRefreshToken)),
+		Binding:      text(keyRefreshTokenBinding),
+		Spent:        strings.Fields(text(keySpent)),
+		Warnings:     strings.Fields(text(keyWarnings)),
+	}
+	k.IssuedAt, _ = parseTime(text(keyRefreshTokenIssuedAt))
+	if expires, ok := parseTime(text(keyRefreshTokenExpiresAt)); ok {
+		k.ExpiresAt = expires
+	}
+	if raw, ok := secret.Data[keyRefreshInProgress]; ok {
+		k.Intent = &intent{}
+		if json.Unmarshal(raw, k.Intent) != nil {
+			k.Intent = &intent{Credential: "unreadable"}
+		}
+	}
+	return k
+}
+
+// data is the keepsake as it stands in a state Secret.
+func (k keepsake) data() map[string][]byte {
+	data := map[string][]byte{}
+	put := func(key, value string) {
+		if value != "" {
+			data[key] = []byte(value)
+		}
+	}
+	put(keyRefreshToken, k.RefreshToken.Reveal())
+	put(keyPreviousRefreshToken, k.Previous.Reveal())
+	put(keyRefreshTokenBinding, k.Binding)
+	put(keySpent, strings.Join(k.Spent, "\n"))
+	put(keyWarnings, strings.Join(k.Warnings, "\n"))
+	if !k.IssuedAt.IsZero() {
+		put(keyRefreshTokenIssuedAt, formatTime(k.IssuedAt))
+	}
+	if !k.ExpiresAt.IsZero() {
+		put(keyRefreshTokenExpiresAt, formatTime(k.ExpiresAt))
+	}
+	if k.Intent != nil {
+		text, err := json.Marshal(k.Intent)
+		if err != nil {
+			panic("a time and a string do not encode") // json.Marshal fails only on years past 9999
+		}
+		put(keyRefreshInProgress, string(text))
+	}
+	return data
+}
+
+// spent tells whether a seed or an assertion of this hash was sent before.
+func (k keepsake) spent(hash string) bool { return slices.Contains(k.Spent, hash) }
+
+// withSpent adds a hash to those that were sent.
+func (k keepsake) withSpent(hash string) keepsake {
+	if k.spent(hash) {
+		return k
+	}
+	k.Spent = append(slices.Clone(k.Spent), hash)
+	k.Spent = k.Spent[max(0, len(k.Spent)-maxSpent):]
+	return k
+}
+
+// withoutSpent takes a hash back: what it stands for was not sent after all.
+func (k keepsake) withoutSpent(hash string) keepsake {
+	k.Spent = slices.DeleteFunc(slices.Clone(k.Spent), func(s string) bool { return s == hash })
+	return k
+}
+
+// withSeed takes over a first refresh token from the credentials. The one before is kept until the new one proves good.
+func (k keepsake) withSeed(seed oauth.Sensitive, hash, bound string, now time.Time) keepsake {
+	k = k.withSpent(hash)
+	k.Previous, k.RefreshToken, k.Binding = k.RefreshToken, seed, bound
+	k.IssuedAt, k.ExpiresAt, k.Warnings = now, time.Time{}, nil
+	return k
+}
+
+// withoutRefreshToken drops a refresh token that the vendor refused.
+func (k keepsake) withoutRefreshToken() keepsake {
+	k.RefreshToken, k.Previous, k.Intent = k.Previous, oauth.Sensitive{}, nil
+	return k
+}
+
+// changed tells whether a keepsake says something else than the one before.
+func (k keepsake) changed(before keepsake) bool {
+	return !maps.EqualFunc(k.data(), before.data(), bytes.Equal)
+}
+
+// stateSecret is the state Secret that holds a keepsake. base is the one that was read; nil: none yet.
+func stateSecret(token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) *corev1.Secret {
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: token.Namespace, Name: stateName(token)}}
+	if base != nil {
+		secret = base.DeepCopy()
+	}
+	known := keepsakeKeys()
+	maps.DeleteFunc(secret.Data, func(key string, _ []byte) bool { return slices.Contains(known, key) })
+	if secret.Data == nil {
+		secret.Data = map[string][]byte{}
+	}
+	maps.Copy(secret.Data, k.data())
+	secret.Labels = merge(secret.Labels, map[string]string{v1alpha1.RoleLabel: v1alpha1.RoleState, managedByLabel: fieldManager})
+	secret.Annotations = merge(secret.Annotations, map[string]string{v1alpha1.OwnerAnnotation: token.Name})
+	secret.OwnerReferences = nil
+	if owner := ownerReference(token); owner != nil {
+		secret.OwnerReferences = []metav1.OwnerReference{*owner}
+	}
+	return secret
+}
+
+func keepsakeKeys() []string {
+	return []string{
+		keyRefreshToken, keyRefreshTokenIssuedAt, keyRefreshTokenExpiresAt, keyRefreshTokenBinding, keyRefreshInProgress, keySpent,
+		keyPreviousRefreshToken, keyWarnings,
+	}
+}
+
+func merge(into, from map[string]string) map[string]string {
+	merged := maps.Clone(into)
+	if merged == nil {
+		merged = map[string]string{}
+	}
+	maps.Copy(merged, from)
+	return merged
+}
+
+// foreignState says what to do about a Secret that has the state Secret's name.
+func foreignState(token *v1alpha1.OAuthToken) string {
+	return fmt.Sprintf("Secret %q has the name of this OAuthToken's state Secret and is not Tokensync's: rename or delete it", stateName(token))
+}

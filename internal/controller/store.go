@@ -1,0 +1,137 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/util/csaupgrade"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+)
+
+// storeAttempts is how often a write is tried anew, each time from a live read, when something else writes the target at the same time.
+const storeAttempts = 5
+
+var errContended = errors.New("something else keeps writing the target Secret")
+
+// store writes p.write: it creates the target where there is none, and applies it onto exactly the version that was read where it is
+// ours. A Secret that turns out to be somebody else's is left alone.
+func (r *Reconciler) store(ctx context.Context, o *observation, p *plan) (*result, error) {
+	for range storeAttempts {
+		err := r.writeTarget(ctx, o, p.write)
+		switch {
+		case err == nil:
+			return r.stored(ctx, o, p)
+		case !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err):
+			return r.refused(o, p, err)
+		}
+		if err := r.observeLive(ctx, o); err != nil {
+			return nil, err
+		}
+		if conflict := conflictProblem(o); conflict != nil {
+			r.answers.drop(o.token.UID)
+			return &result{problem: conflict, keep: p.keep, at: r.Clock.Now().Add(conflict.recheck)}, nil
+		}
+	}
+	return nil, errContended
+}
+
+// writeTarget makes one attempt.
+func (r *Reconciler) writeTarget(ctx context.Context, o *observation, want *rendering) error {
+	present := o.target.secret
+	if present == nil {
+		return r.Client.Create(ctx, want.secret(), client.FieldOwner(fieldManager))
+	}
+	version := present.ResourceVersion
+	if o.mustDisown(want) {
+		disowned, err := r.disown(ctx, o, want)
+		if err != nil {
+			return err
+		}
+		version = disowned
+	}
+	return r.Client.Apply(ctx, want.apply(present.UID, version), client.FieldOwner(fieldManager), client.ForceOwnership)
+}
+
+// mustDisown tells whether something that the operator wrote is to go away. Server-side apply removes what is not applied any more, but
+// not what the same manager wrote when it created the object.
+func (o *observation) mustDisown(want *rendering) bool {
+	if o.live != nil {
+		return true // it is read already, and what of it is to go can't be told
+	}
+	return len(without(o.target.seal.keys, sortedKeys(want.data))) > 0
+}
+
+// disown turns what was written by the creation into what was applied, and returns the new version.
+func (r *Reconciler) disown(ctx context.Context, o *observation, want *rendering) (string, error) {
+	live := o.live
+	if live == nil {
+		var err error
+		if live, err = r.liveSecret(ctx, client.ObjectKey{Namespace: want.namespace, Name: want.name}); err != nil {
+			return "", err
+		}
+		if live == nil || live.UID != o.target.secret.UID {
+			return "", apierrors.NewConflict(corev1.Resource("secrets"), want.name, errContended)
+		}
+	}
+	patch, err := csaupgrade.UpgradeManagedFieldsPatch(live, sets.New(fieldManager), fieldManager)
+	if err != nil || patch == nil {
+		return live.ResourceVersion, err
+	}
+	upgraded := live.DeepCopy()
+	err = r.Client.Patch(ctx, upgraded, client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(fieldManager))
+	return upgraded.ResourceVersion, err
+}
+
+// stored tells what the target holds after a write, and removes targets under former names.
+func (r *Reconciler) stored(ctx context.Context, o *observation, p *plan) (*result, error) {
+	held, _ := parseRecord(p.write.annotations)
+	p.held, p.matches = &held, p.fingerprint.sameSpec(held.RequestHash)
+	outcome := p.unchanged(o)
+	outcome.at = r.Clock.Now() // the schedule looks at what was written
+	outcome.notices = r.noteRepair(o, p)
+	return outcome, r.removeFormer(ctx, o)
+}
+
+// noteRepair tells of a repair, and of a fight where repairs do not hold. A token that had to be requested because the one before was
+// lost counts as well.
+func (r *Reconciler) noteRepair(o *observation, p *plan) []notice {
+	now := r.Clock.Now()
+	lost := p.answered && o.token.Status.ExpiresAt != nil && o.token.Status.ExpiresAt.After(now) &&
+		o.token.Status.SecretName == targetName(o.token) && (o.live != nil || o.target.secret == nil)
+	mended := !p.answered && (o.live != nil || o.former != nil)
+	if !lost && !mended {
+		return nil
+	}
+	var notices []notice
+	if mended {
+		notices = append(notices, notice{
+			reason: v1alpha1.EventTargetRepaired, about: fmt.Sprintf("Secret %q is again as the spec says", targetName(o.token)),
+		})
+	}
+	if r.repairs.note(o.token.UID, now) {
+		notices = append(notices, notice{warning: true, reason: v1alpha1.EventRepairFighting, about: fightProblem(o.token).message})
+	}
+	return notices
+}
+
+// removeFormer deletes targets under former names. Those that were to stay have no owner reference, and are left.
+func (r *Reconciler) removeFormer(ctx context.Context, o *observation) error {
+	for i := range o.leftovers {
+		leftover := &o.leftovers[i]
+		if retains(o.token) || len(leftover.OwnerReferences) == 0 {
+			continue
+		}
+		err := r.Client.Delete(ctx, leftover, client.Preconditions{UID: &leftover.UID, ResourceVersion: &leftover.ResourceVersion})
+		if client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("delete the target Secret under its former name: %w", err)
+		}
+	}
+	return nil
+}

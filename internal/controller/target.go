@@ -1,0 +1,183 @@
+package controller
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+)
+
+const (
+	fieldManager   = "tokensync"
+	managedByLabel = "app.kubernetes.io/managed-by"
+)
+
+// Keys of a target Secret.
+const (
+	keyAccessToken   = "access_token"
+	keyTokenType     = "token_type"
+	keyAuthorization = "authorization"
+	keyExpiresAt     = "expires_at"
+	keyScope         = "scope"
+	keyIDToken       = "id_token"
+)
+
+// issued is a token as it is written to a target Secret: from the vendor's answer, or from what a target holds.
+type issued struct {
+	AccessToken, TokenType, Scope, IDToken string
+	Extra                                  map[string]any
+	record                                 record
+}
+
+// rendering is a target Secret as it should be.
+type rendering struct {
+	namespace, name     string
+	secretType          corev1.SecretType
+	labels, annotations map[string]string
+	owner               *metav1.OwnerReference // nil: none, the Secret outlives the OAuthToken
+	data                map[string][]byte
+}
+
+// targetName is the name of an OAuthToken's target Secret.
+func targetName(token *v1alpha1.OAuthToken) string {
+	if target := token.Spec.Target; target != nil && target.Name != "" {
+		return target.Name
+	}
+	return token.Name
+}
+
+// targetSpec is the spec's target, empty where there is none.
+func targetSpec(token *v1alpha1.OAuthToken) v1alpha1.Target {
+	if token.Spec.Target == nil {
+		return v1alpha1.Target{}
+	}
+	return *token.Spec.Target
+}
+
+// retains tells whether target and state Secret outlive the OAuthToken.
+func retains(token *v1alpha1.OAuthToken) bool {
+	return targetSpec(token).DeletionPolicy == v1alpha1.DeletionRetain
+}
+
+// render makes the target Secret for a token. The error is a fault of the template, in words for the user.
+func render(token *v1alpha1.OAuthToken, t issued) (*rendering, error) {
+	data, err := renderData(targetSpec(token), t)
+	if err != nil {
+		return nil, err
+	}
+	return renderMetadata(token, t.record, data, hashToken(t.AccessToken)), nil
+}
+
+// renderMetadata makes the target Secret around data that is there already.
+func renderMetadata(token *v1alpha1.OAuthToken, r record, data map[string][]byte, tokenHash string) *rendering {
+	labels, annotations := renderedMetadata(token)
+	maps.Copy(annotations, r.annotations())
+	keys := slices.Sorted(maps.Keys(data))
+	hashes := make(map[string][]byte, len(data))
+	for key, value := range data {
+		hashes[key] = hashValue(value)
+	}
+	annotations[v1alpha1.DataHashAnnotation] = seal{
+		token: tokenHash, render: hashRendering(token.Spec.Target),
+		content: hashContent(hashes, keys, annotations), keys: keys,
+	}.String()
+	return &rendering{
+		namespace: token.Namespace, name: targetName(token), secretType: targetType(token),
+		labels: labels, annotations: annotations, owner: ownerReference(token), data: data,
+	}
+}
+
+// renderedMetadata are the labels and annotations that do not depend on the token.
+func renderedMetadata(token *v1alpha1.OAuthToken) (labels, annotations map[string]string) {
+	labels, annotations = map[string]string{}, map[string]string{}
+	if template := targetSpec(token).Template; template != nil && template.Metadata != nil {
+		for name, value := range template.Metadata.Labels {
+			labels[name] = string(value)
+		}
+		for name, value := range template.Metadata.Annotations {
+			annotations[name] = string(value)
+		}
+	}
+	labels[v1alpha1.RoleLabel] = v1alpha1.RoleTarget
+	labels[managedByLabel] = fieldManager
+	annotations[v1alpha1.OwnerAnnotation] = token.Name
+	return labels, annotations
+}
+
+// renderData makes the data of the target Secret.
+func renderData(target v1alpha1.Target, t issued) (map[string][]byte, error) {
+	data := map[string][]byte{}
+	authorization := t.TokenType + " " + t.AccessToken
+	if target.DefaultKeys != v1alpha1.DefaultKeysOmit {
+		for key, value := range map[string]string{
+			keyAccessToken: t.AccessToken, keyTokenType: t.TokenType, keyAuthorization: authorization,
+			keyExpiresAt: formatTime(t.record.ExpiresAt), keyScope: t.Scope, keyIDToken: t.IDToken,
+		} {
+			if value != "" {
+				data[key] = []byte(value)
+			}
+		}
+	}
+	if target.Template == nil {
+		return data, nil
+	}
+	view := templateView{
+		AccessToken: t.AccessToken, TokenType: t.TokenType, Authorization: authorization, Scope: t.Scope, IDToken: t.IDToken,
+		ExpiresAt: formatTime(t.record.ExpiresAt), IssuedAt: formatTime(t.record.IssuedAt), Extra: t.Extra,
+	}
+	size := 0
+	for _, key := range slices.Sorted(maps.Keys(target.Template.Data)) {
+		value, err := renderTemplate(key, string(target.Template.Data[key]), view)
+		if err != nil {
+			return nil, err
+		}
+		if size += len(value); size > maxTemplateOutput {
+			return nil, fmt.Errorf("template.data[%s] makes the Secret larger than it may be (1 MiB): shorten the templates", key)
+		}
+		data[key] = value
+	}
+	return data, nil
+}
+
+func targetType(token *v1alpha1.OAuthToken) corev1.SecretType {
+	return corev1.SecretType(cmp.Or(targetSpec(token).Type, string(corev1.SecretTypeOpaque)))
+}
+
+// ownerReference is nil with deletionPolicy Retain.
+func ownerReference(token *v1alpha1.OAuthToken) *metav1.OwnerReference {
+	if retains(token) {
+		return nil
+	}
+	return metav1.NewControllerRef(token, v1alpha1.GroupVersion().WithKind("OAuthToken"))
+}
+
+// secret is the rendering as an object, for its creation.
+func (r *rendering) secret() *corev1.Secret {
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: r.namespace, Name: r.name, Labels: r.labels, Annotations: r.annotations},
+		Type:       r.secretType, Data: r.data,
+	}
+	if r.owner != nil {
+		secret.OwnerReferences = []metav1.OwnerReference{*r.owner}
+	}
+	return secret
+}
+
+// apply is the rendering as a server-side apply onto exactly the object that was read.
+func (r *rendering) apply(uid types.UID, resourceVersion string) *corev1ac.SecretApplyConfiguration {
+	secret := corev1ac.Secret(r.name, r.namespace).WithUID(uid).WithResourceVersion(resourceVersion).
+		WithLabels(r.labels).WithAnnotations(r.annotations).WithType(r.secretType).WithData(r.data)
+	if o := r.owner; o != nil {
+		secret.WithOwnerReferences(metav1ac.OwnerReference().WithAPIVersion(o.APIVersion).WithKind(o.Kind).WithName(o.Name).
+			WithUID(o.UID).WithController(*o.Controller).WithBlockOwnerDeletion(*o.BlockOwnerDeletion))
+	}
+	return secret
+}

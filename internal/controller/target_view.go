@@ -1,0 +1,125 @@
+package controller
+
+import (
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+)
+
+// targetView is what can be told of a target Secret from the cache, which holds hashes of its data.
+type targetView struct {
+	secret    *corev1.Secret // data hashed; nil where there is none
+	standing  standing
+	complaint string // where the Secret is in the way: what to do
+	record    record
+	recorded  bool // the annotations tell of a token
+	seal      seal
+	sealed    bool // the data-hash can be read
+}
+
+// viewTarget tells what a Secret with hashed data is to an OAuthToken.
+func viewTarget(token *v1alpha1.OAuthToken, secret *corev1.Secret) targetView {
+	v := targetView{secret: secret}
+	v.standing, v.complaint = standingOf(token, secret)
+	if secret == nil || v.standing == foreign {
+		return v
+	}
+	v.complaint = unwritable(token, secret)
+	if v.standing == ours {
+		v.record, v.recorded = parseRecord(secret.Annotations)
+		v.seal, v.sealed = parseSeal(secret.Annotations[v1alpha1.DataHashAnnotation])
+	}
+	return v
+}
+
+// intact tells whether the data and the annotations of the token are as the operator wrote them.
+func (v targetView) intact() bool {
+	if !v.recorded || !v.sealed {
+		return false
+	}
+	for _, key := range v.seal.keys {
+		if _, ok := v.secret.Data[key]; !ok {
+			return false
+		}
+	}
+	return v.seal.content == hashContent(v.secret.Data, v.seal.keys, v.secret.Annotations)
+}
+
+// rendered tells whether the Secret was written as the spec now says.
+func (v targetView) rendered(token *v1alpha1.OAuthToken) bool {
+	return v.sealed && v.seal.render == hashRendering(token.Spec.Target)
+}
+
+// dressed tells whether labels, annotations and owner are as they should be, beside what others added.
+func (v targetView) dressed(token *v1alpha1.OAuthToken) bool {
+	labels, annotations := renderedMetadata(token)
+	return contains(v.secret.Labels, labels) && contains(v.secret.Annotations, annotations) && v.owned(token)
+}
+
+// owned tells whether the owner reference is there, or, where the Secret is to stay, is not.
+func (v targetView) owned(token *v1alpha1.OAuthToken) bool {
+	want, have := ownerReference(token), metav1.GetControllerOf(v.secret)
+	if want == nil || have == nil {
+		return want == nil && have == nil
+	}
+	return have.UID == want.UID
+}
+
+// contains tells whether all members of part stand in whole.
+func contains(whole, part map[string]string) bool {
+	for name, value := range part {
+		if got, ok := whole[name]; !ok || got != value {
+			return false
+		}
+	}
+	return true
+}
+
+// restore makes a target from a live Secret that holds the token, as far as it can be trusted: nil where it can't, and only a request
+// helps. known are the times that status tells, for when the annotations were edited.
+func restore(token *v1alpha1.OAuthToken, live *corev1.Secret, known *record) (*rendering, error) {
+	view := viewTarget(token, hashed(live))
+	if !view.sealed {
+		return nil, nil //nolint:nilnil // no fault, and nothing to restore from
+	}
+	intact := view.intact()
+	if intact && view.rendered(token) {
+		return renderMetadata(token, view.record, pick(live.Data, view.seal.keys), view.seal.token), nil
+	}
+	t := issued{
+		AccessToken: string(live.Data[keyAccessToken]), TokenType: "Bearer",
+		Scope: string(live.Data[keyScope]), IDToken: string(live.Data[keyIDToken]), record: view.record,
+	}
+	if !intact && known != nil {
+		t.record.IssuedAt, t.record.ExpiresAt = known.IssuedAt, known.ExpiresAt
+	}
+	trusted := hashToken(t.AccessToken) == view.seal.token && (intact || known != nil)
+	if !trusted || needsAnswer(targetSpec(token)) {
+		return nil, nil //nolint:nilnil // no fault, and nothing to restore from
+	}
+	return render(token, t)
+}
+
+// needsAnswer tells whether a template uses what only the vendor's answer holds.
+func needsAnswer(target v1alpha1.Target) bool {
+	if target.Template == nil {
+		return false
+	}
+	for key, source := range target.Template.Data {
+		if parsed, err := parseTemplate(key, string(source)); err == nil && parsed.Tree != nil && usesExtra(parsed.Root) {
+			return true
+		}
+	}
+	return false
+}
+
+// pick returns the members of data under keys.
+func pick(data map[string][]byte, keys []string) map[string][]byte {
+	picked := maps.Clone(data)
+	maps.DeleteFunc(picked, func(key string, _ []byte) bool { return !slices.Contains(keys, key) })
+	return picked
+}

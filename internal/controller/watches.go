@@ -1,0 +1,149 @@
+package controller
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+)
+
+// Indexes of the cache.
+const (
+	indexOwner       = "owner"       // of target Secrets: the OAuthToken's name
+	indexTarget      = "target"      // of OAuthTokens: the target Secret's name
+	indexCredentials = "credentials" // of OAuthTokens: the credentials Secret's name
+	indexSeed        = "seed"        // of OAuthTokens that spend a first refresh token: the credentials Secret's name
+)
+
+// callBuffer is how many calls of the gate may wait for the work queue.
+const callBuffer = 1024
+
+// CacheOptions keeps the cache small: OAuthTokens and labelled Secrets, without managed fields, target Secrets with hashes of their data.
+func CacheOptions(namespaces []string) cache.Options {
+	ours, err := labels.NewRequirement(v1alpha1.RoleLabel, selection.In,
+		[]string{v1alpha1.RoleCredentials, v1alpha1.RoleTarget, v1alpha1.RoleState})
+	if err != nil {
+		panic("a constant label selector is not valid") // can't be reached by input
+	}
+	options := cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.Secret{}: {Label: labels.NewSelector().Add(*ours), Transform: slim},
+		},
+	}
+	for _, namespace := range namespaces {
+		if options.DefaultNamespaces == nil {
+			options.DefaultNamespaces = map[string]cache.Config{}
+		}
+		options.DefaultNamespaces[namespace] = cache.Config{}
+	}
+	return options
+}
+
+// slim is the cache's transform of Secrets.
+func slim(object any) (any, error) {
+	secret, ok := object.(*corev1.Secret)
+	if !ok {
+		return object, nil
+	}
+	if secret.Labels[v1alpha1.RoleLabel] == v1alpha1.RoleTarget {
+		return hashed(secret), nil
+	}
+	secret.ManagedFields = nil
+	return secret, nil
+}
+
+// SetupWithManager prepares the reconciler and registers its watches.
+func (r *Reconciler) SetupWithManager(ctx context.Context, manager ctrl.Manager) error {
+	r.hasher = hasher{key: r.HashKey}
+	r.planner = planner{platform: r.Platform, hasher: r.hasher}
+	r.called = make(chan event.TypedGenericEvent[client.ObjectKey], callBuffer)
+	r.gate.call = r.call
+	r.saver = saver{client: r.Client, live: r.Live, clock: r.Clock, done: r.call}
+	r.metrics = newMetrics()
+	if err := index(ctx, manager.GetFieldIndexer()); err != nil {
+		return err
+	}
+	return ctrl.NewControllerManagedBy(manager).
+		Named("oauthtoken").
+		For(&v1alpha1.OAuthToken{}).
+		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.affected)).
+		WatchesRawSource(source.TypedChannel(r.called, handler.TypedEnqueueRequestsFromMapFunc(
+			func(_ context.Context, key client.ObjectKey) []reconcile.Request {
+				return []reconcile.Request{{NamespacedName: key}}
+			}))).
+		WithOptions(controller.Options{MaxConcurrentReconciles: r.MaxConcurrentReconciles}).
+		Complete(r)
+}
+
+// call makes an OAuthToken be reconciled. It never blocks its caller: where nobody takes calls any more, the process is ending.
+func (r *Reconciler) call(key client.ObjectKey) {
+	select {
+	case r.called <- event.TypedGenericEvent[client.ObjectKey]{Object: key}:
+	default: // the regular look finds it
+	}
+}
+
+func index(ctx context.Context, indexer client.FieldIndexer) error {
+	for name, value := range map[string]func(*v1alpha1.OAuthToken) []string{
+		indexTarget:      func(t *v1alpha1.OAuthToken) []string { return []string{targetName(t)} },
+		indexCredentials: func(t *v1alpha1.OAuthToken) []string { return []string{t.Spec.CredentialsSecretRef.Name} },
+		indexSeed: func(t *v1alpha1.OAuthToken) []string {
+			if t.Spec.GrantType != v1alpha1.GrantRefreshToken {
+				return nil
+			}
+			return []string{t.Spec.CredentialsSecretRef.Name}
+		},
+	} {
+		err := indexer.IndexField(ctx, &v1alpha1.OAuthToken{}, name, func(o client.Object) []string {
+			if token, ok := o.(*v1alpha1.OAuthToken); ok {
+				return value(token)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return indexer.IndexField(ctx, &corev1.Secret{}, indexOwner, func(o client.Object) []string {
+		if owner := o.GetAnnotations()[v1alpha1.OwnerAnnotation]; owner != "" && o.GetLabels()[v1alpha1.RoleLabel] == v1alpha1.RoleTarget {
+			return []string{owner}
+		}
+		return nil
+	})
+}
+
+// affected are the OAuthTokens that a Secret matters to.
+func (r *Reconciler) affected(ctx context.Context, secret client.Object) []reconcile.Request {
+	keys := map[types.NamespacedName]bool{}
+	for _, name := range []string{indexTarget, indexCredentials} {
+		var list v1alpha1.OAuthTokenList
+		if err := r.Client.List(ctx, &list, client.InNamespace(secret.GetNamespace()), client.MatchingFields{name: secret.GetName()},
+			client.DisableReadYourWritesConsistency, client.UnsafeDisableDeepCopy); err != nil {
+			ctrl.LoggerFrom(ctx).Error(err, "the cache does not list OAuthTokens")
+		}
+		for i := range list.Items {
+			keys[client.ObjectKeyFromObject(&list.Items[i])] = true
+		}
+	}
+	if owner := secret.GetAnnotations()[v1alpha1.OwnerAnnotation]; owner != "" {
+		keys[types.NamespacedName{Namespace: secret.GetNamespace(), Name: owner}] = true
+	}
+	requests := make([]reconcile.Request, 0, len(keys))
+	for key := range keys {
+		requests = append(requests, reconcile.Request{NamespacedName: key})
+	}
+	return requests
+}
