@@ -15,6 +15,15 @@ import (
 // own. Binaries come from KUBEBUILDER_ASSETS, else from `make control-plane`. Options change the environment before it starts.
 func Start(tb testing.TB, options ...func(*envtest.Environment)) *rest.Config {
 	tb.Helper()
+	config, stop := StartShared(tb, options...)
+	tb.Cleanup(stop)
+	return config
+}
+
+// StartShared runs a control plane for a whole test binary: until stop, which TestMain calls, and not only until the test ends that first
+// asked for it.
+func StartShared(tb testing.TB, options ...func(*envtest.Environment)) (config *rest.Config, stop func()) {
+	tb.Helper()
 	environment := &envtest.Environment{
 		BinaryAssetsDirectory: Assets(tb),
 		CRDDirectoryPaths:     []string{filepath.Join(Root(), "config", "crd", "bases")},
@@ -27,13 +36,12 @@ func Start(tb testing.TB, options ...func(*envtest.Environment)) *rest.Config {
 	if err != nil {
 		tb.Fatalf("the control plane does not start: %v", err)
 	}
-	tb.Cleanup(func() {
-		if err := environment.Stop(); err != nil {
-			tb.Errorf("the control plane does not stop: %v", err)
-		}
-	})
 	config.QPS = -1
-	return config
+	return config, func() {
+		if err := environment.Stop(); err != nil {
+			panic("the control plane does not stop: " + err.Error())
+		}
+	}
 }
 
 // Assets is the folder with etcd, kube-apiserver and kubectl.
