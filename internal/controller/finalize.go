@@ -22,6 +22,9 @@ const (
 
 // keepFinalizer lets the finalizer be there just while the spec asks for revocation.
 func (r *Reconciler) keepFinalizer(ctx context.Context, o *observation) error {
+	if controllerutil.ContainsFinalizer(o.token, v1alpha1.RevokeFinalizer) == o.token.Spec.RevokeOnDelete {
+		return nil
+	}
 	before := o.token.DeepCopy()
 	if o.token.Spec.RevokeOnDelete {
 		controllerutil.AddFinalizer(o.token, v1alpha1.RevokeFinalizer)
@@ -32,9 +35,6 @@ func (r *Reconciler) keepFinalizer(ctx context.Context, o *observation) error {
 }
 
 func (r *Reconciler) patchFinalizers(ctx context.Context, before, after *v1alpha1.OAuthToken) error {
-	if len(before.Finalizers) == len(after.Finalizers) {
-		return nil
-	}
 	status := after.Status // the answer would overwrite what memory holds
 	err := r.Client.Patch(ctx, after, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), client.FieldOwner(fieldManager))
 	after.Status = status

@@ -42,7 +42,7 @@ func (g *gate) enter(now time.Time, endpoint string, key client.ObjectKey, urgen
 		}
 	}
 	_, called := e.granted[key]
-	if !called && len(e.inside)+len(e.granted) >= maxInFlight {
+	if !called && !e.inside[key] && len(e.inside)+len(e.granted) >= maxInFlight {
 		e.waiting[key] = urgency
 		return false
 	}

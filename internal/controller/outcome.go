@@ -28,7 +28,8 @@ type result struct {
 	recent    []time.Time             // failed requests of the past hour
 	attempted bool                    // a request was made now
 	notices   []notice
-	at        time.Time // when to look again
+	at        time.Time // when to look again; zero: as the schedule says
+	quiet     bool      // there is nothing to tell yet
 }
 
 // notice is something that happened, for an event.
@@ -178,7 +179,7 @@ func (r *Reconciler) failed(ctx context.Context, o *observation, p *plan, err er
 	if !errors.As(err, &failure) {
 		return nil, err
 	}
-	now := r.Clock.Now().UTC().Truncate(time.Second)
+	now := r.Clock.Now()
 	outcome := p.unchanged(o)
 	outcome.attempted = true
 	after := renewal.AfterFailure(now, scheduleClass(failure.Class), failuresOf(o.token.Status), p.failuresCurrent(o.token), failure.RetryAfter,

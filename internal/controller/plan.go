@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -69,7 +70,7 @@ func (p planner) plan(now time.Time, o *observation, paused func(*oauth.Flow) ti
 		result.problem = firstProblem(result.problem, conflict)
 		return result.wait(now)
 	}
-	if fault := result.hold(p.hasher, o); fault != nil {
+	if fault := result.hold(now, p.hasher, o); fault != nil {
 		result.problem = firstProblem(result.problem, fault)
 		return result.wait(now)
 	}
@@ -90,6 +91,12 @@ func (p planner) plan(now time.Time, o *observation, paused func(*oauth.Flow) ti
 
 // resolve checks spec and credentials. The flow is nil where there is a problem.
 func (p planner) resolve(o *observation, settings oauth.Settings) (*oauth.Flow, *problem) {
+	if fields := o.token.Spec.InvalidDurations(); len(fields) > 0 {
+		return nil, &problem{
+			reason:  v1alpha1.ReasonInvalidSpec,
+			message: strings.Join(fields, ", ") + " must be a duration such as 90s, 15m or 720h: correct it",
+		}
+	}
 	flow, err := p.platform.Catalogue.Resolve(settings)
 	var fault *oauth.ConfigError
 	if errors.As(err, &fault) {
@@ -118,10 +125,10 @@ func (p planner) fingerprint(settings oauth.Settings, flow *oauth.Flow) fingerpr
 
 // hold finds out what token the target holds, and what must be written so that the target is as it should be: after an edit, after a
 // change of template or name, or with an answer that could not be written yet. A fault is the template's.
-func (r *plan) hold(h hasher, o *observation) *problem {
+func (r *plan) hold(now time.Time, h hasher, o *observation) *problem {
 	source := o.live
 	switch {
-	case o.answer != nil && r.fingerprint.same(o.answer.record.RequestHash):
+	case o.answer != nil && r.fingerprint.same(o.answer.record.RequestHash) && o.answer.record.ExpiresAt.After(now):
 		return r.holdAnswer(o)
 	case o.target.standing == ours && source == nil:
 		r.holdRecord(o.target)

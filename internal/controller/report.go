@@ -19,21 +19,30 @@ const soonest = 100 * time.Millisecond
 // requests count.
 func (r *Reconciler) report(ctx context.Context, o *observation, p *plan, outcome *result) (ctrl.Result, error) {
 	now := r.Clock.Now()
+	again := ctrl.Result{RequeueAfter: max(soonest, r.next(now, o, outcome).Sub(now))}
+	if outcome.quiet {
+		return again, nil
+	}
 	status := statusOf(now, o.token, p, outcome)
+	r.emit(o, outcome, status) // once, even if the status is written at a later attempt
 	if err := r.writeStatus(ctx, o.token, status); err != nil {
 		return ctrl.Result{}, err
 	}
-	r.emit(o, outcome, status)
 	if err := r.warn(ctx, o, p); err != nil {
 		return ctrl.Result{}, err
 	}
 	r.metrics.observe(o, status)
-	return ctrl.Result{RequeueAfter: max(soonest, r.next(now, o, outcome).Sub(now))}, nil
+	return again, nil
 }
 
 // next is when to look again. What was just written has its own schedule.
 func (r *Reconciler) next(now time.Time, o *observation, outcome *result) time.Time {
-	if outcome.held == nil || outcome.at.After(now) {
+	switch {
+	case outcome.at.After(now):
+		return outcome.at
+	case outcome.held == nil && outcome.at.IsZero():
+		return now.Add(time.Hour)
+	case outcome.held == nil:
 		return outcome.at
 	}
 	return earliest(scheduleOf(o.token, outcome.held).RenewalTime, outcome.held.ExpiresAt, now.Add(time.Hour))

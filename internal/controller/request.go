@@ -28,7 +28,9 @@ func (r *Reconciler) request(ctx context.Context, o *observation, p *plan) (*res
 	key := client.ObjectKeyFromObject(o.token)
 	endpoint := gateKey(p.flow)
 	if !r.gate.enter(r.Clock.Now(), endpoint, key, p.expiry(r.Clock.Now())) {
-		return &result{at: r.Clock.Now().Add(waitingRecheck)}, nil
+		outcome := p.unchanged(o)
+		outcome.at, outcome.quiet = r.Clock.Now().Add(waitingRecheck), len(o.token.Status.Conditions) == 0
+		return outcome, nil
 	}
 	defer func() { r.gate.leave(r.Clock.Now(), endpoint, key) }()
 	ctx, end := r.saver.shelter(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -94,7 +95,7 @@ func (r *Reconciler) stored(ctx context.Context, o *observation, p *plan) (*resu
 	held, _ := parseRecord(p.write.annotations)
 	p.held, p.matches = &held, p.fingerprint.sameSpec(held.RequestHash)
 	outcome := p.unchanged(o)
-	outcome.at = r.Clock.Now() // the schedule looks at what was written
+	outcome.at = time.Time{} // what was written has its own schedule
 	outcome.notices = r.noteRepair(o, p)
 	return outcome, r.removeFormer(ctx, o)
 }
