@@ -3,7 +3,7 @@ package v1alpha1
 // SAMLName is a name or address inside an assertion: 1 to 1024 characters.
 //
 // +kubebuilder:validation:MaxLength=1024
-// +kubebuilder:validation:XValidation:rule="self != '' && !self.matches('[[:cntrl:]]')",message="must have at least one character and hold no control characters such as line breaks, which XML can't hold: remove them"
+// +kubebuilder:validation:XValidation:rule="size(self) > 0 && !self.matches('[[:cntrl:]]')",message="must have at least one character and hold no control characters such as line breaks, which XML can't hold: remove them"
 type SAMLName string
 
 // SAML2Bearer says what a SAML 2.0 assertion holds that the operator makes and signs, a new one for each request (RFC 7522).
