@@ -600,9 +600,23 @@ func TestTransportsAreBounded(t *testing.T) {
 			t.Fatal(failure)
 		}
 	}
-	_, keepsLast := client.pool.transports[poolKey{endpoint: fmt.Sprintf("https://h%d.example", 3*maxTransports-1), caBundle: emptyHash}]
-	if got := len(client.pool.transports); got != maxTransports || !keepsLast {
-		t.Errorf("%d transports, want %d with the last one", got, maxTransports)
+	for i := range 3 * maxTransports {
+		_, isKept := client.pool.transports[poolKey{endpoint: fmt.Sprintf("https://h%d.example", i), caBundle: emptyHash}]
+		if want := i >= 2*maxTransports; isKept != want {
+			t.Errorf("transport %d is kept: %v, want %v", i, isKept, want)
+		}
+	}
+}
+
+func TestHintsStandAtEveryFailureOfATokenRequest(t *testing.T) {
+	e := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"error":"invalid_grant"}`) })
+	unreachable := &Request{URL: "https://127.0.0.1:1/"}
+	for want, request := range map[string]*Request{"Reached.": e.request(), "Unreached.": unreachable} {
+		request.hints = map[string]string{"invalid_grant": "Reached.", "VendorUnavailable": "Unreached."}
+		token, err := newTestClient(t).Token(t.Context(), request)
+		if failure := failureOf(t, token, err); !strings.HasSuffix(failure.Message, ". "+want) {
+			t.Errorf("message %q does not end with %q", failure.Message, want)
+		}
 	}
 }
 

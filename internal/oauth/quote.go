@@ -27,14 +27,14 @@ func (r *Request) quote(text string, limit int) string {
 	text = text[:min(len(text), maxQuoted)]
 	secrets := r.secrets()
 	text = redact(keepErrorCharacters(redact(text, secrets)), secrets)
-	text = strings.Join(strings.Fields(wordLike.ReplaceAllStringFunc(text, starVariable)), " ")
+	text = wordLike.ReplaceAllStringFunc(text, starVariable)
 	return strings.TrimSpace(text[:min(len(text), limit)])
 }
 
 // keepErrorCharacters drops what RFC 6749, section 5.2, does not let an error be made of: all but printable ASCII, and quotes and
-// backslashes. Line breaks become spaces.
+// backslashes. White space of any kind and length becomes a space.
 func keepErrorCharacters(text string) string {
-	return strings.Map(func(r rune) rune {
+	kept := strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
@@ -43,6 +43,7 @@ func keepErrorCharacters(text string) string {
 		}
 		return r
 	}, text)
+	return strings.Join(strings.Fields(kept), " ")
 }
 
 // secrets are the values that this request sends, longest first, in the forms in which a server may repeat them. Values that are public

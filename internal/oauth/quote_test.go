@@ -34,6 +34,8 @@ func TestE6_NothingThatWasSentIsQuoted(t *testing.T) {
 		"the client's secret":          {"secret " + clientSecret + " is wrong", "secret [redacted] is wrong"},
 		"the client's secret, encoded": {"secret " + url.QueryEscape(clientSecret) + " is wrong", "secret [redacted] is wrong"},
 		"the client's id":              {"client one is unknown", "[redacted] is unknown"},
+		"the client's id, spaced out":  {"client \t one is unknown", "[redacted] is unknown"},
+		"the client's id, hidden":      {"cli\x00ent \\one is unknown", "[redacted] is unknown"},
 		"the header":                   {"header was " + telling().authorization.Reveal(), "header was [redacted]"},
 		"the header, cut":              {"header was " + telling().authorization.Reveal()[:20] + "...", "header was [redacted]..."},
 		"a long assertion, cut":        {"could not parse PHNhbWw+PHNhbWw+PHN", "could not parse [redacted]"},

@@ -84,7 +84,7 @@ func scopeOf(raw json.RawMessage) string {
 	if json.Unmarshal(raw, &list) == nil {
 		text = strings.Join(list, " ")
 	}
-	return strings.Join(strings.Fields(keepErrorCharacters(text)), " ")
+	return keepErrorCharacters(text)
 }
 
 // extraOf decodes what has no field of its own. Large numbers stay as they are written.

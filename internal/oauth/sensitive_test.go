@@ -101,6 +101,16 @@ func TestA10_NoPanicPrintsASecret(t *testing.T) {
 	}
 }
 
+func TestSensitiveShowsThatItIsRedacted(t *testing.T) {
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d", "%x", "%q"} {
+		for _, value := range []any{NewSensitive(theSecret), Sensitive{}} {
+			if got := fmt.Sprintf(verb, value); got != redacted {
+				t.Errorf("%s shows %q", verb, got)
+			}
+		}
+	}
+}
+
 func TestSensitive(t *testing.T) {
 	value, same, other := NewSensitive(theSecret), NewSensitive(theSecret), NewSensitive("other")
 	switch {
