@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -36,11 +37,7 @@ func (g *gate) enter(now time.Time, endpoint string, key client.ObjectKey, urgen
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	e := g.at(endpoint)
-	for other, until := range e.granted {
-		if !until.After(now) {
-			delete(e.granted, other)
-		}
-	}
+	e.expire(now)
 	_, called := e.granted[key]
 	if !called && !e.inside[key] && len(e.inside)+len(e.granted) >= maxInFlight {
 		e.waiting[key] = urgency
@@ -56,6 +53,7 @@ func (g *gate) enter(now time.Time, endpoint string, key client.ObjectKey, urgen
 func (g *gate) leave(now time.Time, endpoint string, key client.ObjectKey) {
 	g.mu.Lock()
 	e := g.at(endpoint)
+	e.expire(now)
 	delete(e.inside, key)
 	delete(e.granted, key)
 	delete(e.waiting, key)
@@ -65,6 +63,9 @@ func (g *gate) leave(now time.Time, endpoint string, key client.ObjectKey) {
 		delete(e.waiting, next)
 		e.granted[next] = now.Add(grantLifetime)
 		called = append(called, next)
+	}
+	if len(e.inside)+len(e.granted)+len(e.pauses) == 0 {
+		delete(g.endpoints, endpoint)
 	}
 	g.mu.Unlock()
 	for _, next := range called {
@@ -89,12 +90,9 @@ func (g *gate) pausedUntil(now time.Time, endpoint, clientID string) time.Time {
 	if !known {
 		return time.Time{}
 	}
+	e.expire(now)
 	var latest time.Time
-	for client, until := range e.pauses {
-		if !until.After(now) {
-			delete(e.pauses, client)
-			continue
-		}
+	for _, until := range e.pauses {
 		latest = later(latest, until)
 	}
 	if len(e.pauses) > 1 {
@@ -114,6 +112,12 @@ func (g *gate) at(endpoint string) *entrance {
 		}
 	}
 	return g.endpoints[endpoint]
+}
+
+// expire takes back what was kept for a time that is over.
+func (e *entrance) expire(now time.Time) {
+	maps.DeleteFunc(e.granted, func(_ client.ObjectKey, until time.Time) bool { return !until.After(now) })
+	maps.DeleteFunc(e.pauses, func(_ string, until time.Time) bool { return !until.After(now) })
 }
 
 // mostUrgent is who is left without a token first; by name where that is equal. It is called only when somebody waits.

@@ -1,0 +1,196 @@
+package controller
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+const (
+	gateEndpoint = "https://login.acme.example/oauth/token"
+	otherGate    = "https://login.other.example/oauth/token"
+)
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// crowd is a gate and who was called by it.
+type crowd struct {
+	gate
+	called []string
+}
+
+func newCrowd() *crowd {
+	c := &crowd{}
+	c.call = func(key client.ObjectKey) { c.called = append(c.called, key.Name) }
+	return c
+}
+
+func named(name string) client.ObjectKey { return client.ObjectKey{Namespace: "default", Name: name} }
+
+// fill lets as many in as there are places.
+func (c *crowd) fill(t *testing.T) {
+	t.Helper()
+	for i := range maxInFlight {
+		if !c.enter(noon, gateEndpoint, named(fmt.Sprintf("inside-%02d", i)), time.Time{}) {
+			t.Fatalf("number %d was not let in", i)
+		}
+	}
+}
+
+func TestTheGateLetsTenInPerEndpoint(t *testing.T) {
+	c := newCrowd()
+	c.fill(t)
+	if c.enter(noon, gateEndpoint, named("eleventh"), time.Time{}) {
+		t.Error("an eleventh request was let in")
+	}
+	if !c.enter(noon, otherGate, named("eleventh"), time.Time{}) {
+		t.Error("one endpoint's crowd keeps somebody from another endpoint")
+	}
+	if !c.enter(noon, gateEndpoint, named("inside-00"), time.Time{}) {
+		t.Error("who is inside already does not keep the place")
+	}
+}
+
+func TestTheGateCallsTheMostUrgentFirst(t *testing.T) {
+	c := newCrowd()
+	c.fill(t)
+	for name, urgency := range map[string]time.Time{
+		"has an hour": noon.Add(time.Hour), "has a minute": noon.Add(time.Minute), "has none": {}, "has a day": noon.Add(24 * time.Hour),
+		"b has ten minutes": noon.Add(10 * time.Minute), "a has ten minutes": noon.Add(10 * time.Minute),
+	} {
+		if c.enter(noon, gateEndpoint, named(name), urgency) {
+			t.Fatalf("%q was let in", name)
+		}
+	}
+	for i := range 6 {
+		c.leave(noon, gateEndpoint, named(fmt.Sprintf("inside-%02d", i)))
+	}
+	want := []string{"has none", "has a minute", "a has ten minutes", "b has ten minutes", "has an hour", "has a day"}
+	if diff := cmp.Diff(want, c.called); diff != "" {
+		t.Errorf("who was called, in order (-want +got):\n%s", diff)
+	}
+	if !c.enter(noon, gateEndpoint, named("has a day"), time.Time{}) {
+		t.Error("somebody who was called is not let in")
+	}
+	if c.enter(noon, gateEndpoint, named("newcomer"), time.Time{}) {
+		t.Error("a newcomer took the place of somebody who was called")
+	}
+}
+
+func TestAPlaceIsNotKeptForeverForSomebodyWhoWasCalled(t *testing.T) {
+	c := newCrowd()
+	c.fill(t)
+	c.enter(noon, gateEndpoint, named("called and gone"), time.Time{})
+	c.leave(noon, gateEndpoint, named("inside-00"))
+	if c.enter(noon.Add(grantLifetime-time.Second), gateEndpoint, named("next"), time.Time{}) {
+		t.Error("the place was given away before its time")
+	}
+	if !c.enter(noon.Add(grantLifetime), gateEndpoint, named("next"), time.Time{}) {
+		t.Error("the place is still kept after its time")
+	}
+}
+
+func TestWhoLeavesWithoutEnteringGivesThePlaceOn(t *testing.T) {
+	c := newCrowd()
+	c.fill(t)
+	c.enter(noon, gateEndpoint, named("first"), time.Time{})
+	c.enter(noon, gateEndpoint, named("second"), noon.Add(time.Hour))
+	c.leave(noon, gateEndpoint, named("inside-00")) // calls first
+	c.leave(noon, gateEndpoint, named("first"))     // which does not want it any more
+	if diff := cmp.Diff([]string{"first", "second"}, c.called); diff != "" {
+		t.Errorf("who was called (-want +got):\n%s", diff)
+	}
+}
+
+func TestNobodyWaitsForeverAtTheGate(t *testing.T) {
+	const many = 200
+	c := newCrowd()
+	var inside, served []string
+	try := func(name string) {
+		if c.enter(noon, gateEndpoint, named(name), time.Time{}) {
+			inside = append(inside, name)
+		}
+	}
+	for i := range many {
+		try(fmt.Sprintf("n%03d", i))
+	}
+	for len(inside) > 0 {
+		if len(inside) > maxInFlight {
+			t.Fatalf("%d are inside", len(inside))
+		}
+		done := inside[0]
+		inside, served = inside[1:], append(served, done)
+		c.called = nil
+		c.leave(noon, gateEndpoint, named(done))
+		for _, name := range slices.Clone(c.called) {
+			try(name)
+		}
+	}
+	slices.Sort(served)
+	if served = slices.Compact(served); len(served) != many {
+		t.Errorf("%d of %d had their turn", len(served), many)
+	}
+}
+
+func TestAPauseHoldsForTheClientThatWasAskedAndForAllWhenTwoWere(t *testing.T) {
+	minute, hour := noon.Add(time.Minute), noon.Add(time.Hour)
+	tests := map[string]struct {
+		pauses map[string]time.Time
+		now    time.Time
+		want   map[string]time.Time // by client
+	}{
+		"nobody was asked": {want: map[string]time.Time{"a": {}}},
+		"one client waits alone": {
+			pauses: map[string]time.Time{"a": hour}, want: map[string]time.Time{"a": hour, "b": {}},
+		},
+		"two throttled clients are a throttled endpoint": {
+			pauses: map[string]time.Time{"a": minute, "b": hour}, want: map[string]time.Time{"a": hour, "b": hour, "c": hour},
+		},
+		"a pause that is over counts no more": {
+			pauses: map[string]time.Time{"a": minute, "b": hour}, now: minute, want: map[string]time.Time{"a": {}, "b": hour, "c": {}},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			c := newCrowd()
+			for id, until := range test.pauses {
+				c.pause(gateEndpoint, id, until)
+			}
+			got := map[string]time.Time{}
+			for id := range test.want {
+				got[id] = c.pausedUntil(later(noon, test.now), gateEndpoint, id)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("ends of pauses (-want +got):\n%s", diff)
+			}
+			if other := c.pausedUntil(noon, otherGate, "a"); !other.IsZero() {
+				t.Error("a pause holds for another endpoint")
+			}
+		})
+	}
+}
+
+func TestAShorterPauseDoesNotEndALongerOne(t *testing.T) {
+	c := newCrowd()
+	c.pause(gateEndpoint, "a", noon.Add(time.Hour))
+	c.pause(gateEndpoint, "a", noon.Add(time.Minute))
+	if got := c.pausedUntil(noon, gateEndpoint, "a"); !got.Equal(noon.Add(time.Hour)) {
+		t.Errorf("the pause ends at %s", got)
+	}
+}
+
+func TestTheGateForgetsEndpointsThatNobodyUses(t *testing.T) {
+	c := newCrowd()
+	for i := range 100 {
+		endpoint := fmt.Sprintf("https://n%d.acme.example/token", i)
+		c.enter(noon, endpoint, named("x"), time.Time{})
+		c.leave(noon, endpoint, named("x"))
+	}
+	if len(c.endpoints) != 0 {
+		t.Errorf("%d endpoints are kept in memory", len(c.endpoints))
+	}
+}
