@@ -55,10 +55,10 @@ func registerFlags(flags *flag.FlagSet) *options {
 }
 
 // validate refuses what can't be meant.
-func (o *options) validate(rest []string) error {
+func (o *options) validate(left []string) error {
 	switch {
-	case len(rest) > 0:
-		return fmt.Errorf("%q is no flag: see --help", rest[0])
+	case len(left) > 0:
+		return fmt.Errorf("%q is no flag: see --help", left[0])
 	case o.maxConcurrentReconciles < 1:
 		return errors.New("--max-concurrent-reconciles must be at least 1")
 	case o.portalAddress != "" || o.portalURL != "":

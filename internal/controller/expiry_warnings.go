@@ -39,28 +39,23 @@ func endings(o *observation, keep keepsake) []ending {
 // the last is given.
 func dueWarnings(now time.Time, ends []ending, given []string) (warnings []notice, all []string) {
 	for _, e := range ends {
-		if e.end.IsZero() {
-			continue
-		}
-		var due notice
-		for _, lead := range e.leads {
+		passed := e.passed(now)
+		for i, lead := range passed {
 			id := fmt.Sprintf("%s/%d/%s", e.kind, e.end.Unix(), lead)
-			if now.Before(e.end.Add(-lead)) {
-				continue
-			}
 			all = append(all, id)
-			if !slices.Contains(given, id) {
-				due = notice{warning: true, reason: e.reason, about: fmt.Sprintf("in less than %d days %s", int(lead.Hours())/24, e.about)}
-				if lead <= 24*time.Hour {
-					due.about = "in less than a day " + e.about
-				}
+			if i == len(passed)-1 && !slices.Contains(given, id) {
+				warnings = append(warnings, notice{warning: true, reason: e.reason, about: fmt.Sprintf("in less than %d hours %s", int(lead.Hours()), e.about)})
 			}
-		}
-		if due.reason != "" {
-			warnings = append(warnings, due)
 		}
 	}
 	return warnings, all
+}
+
+// passed are the leads that have begun, the shortest last.
+func (e ending) passed(now time.Time) []time.Duration {
+	return slices.DeleteFunc(slices.Clone(e.leads), func(lead time.Duration) bool {
+		return e.end.IsZero() || now.Before(e.end.Add(-lead))
+	})
 }
 
 // warn gives the warnings that are due, each once: that it was given is written first.

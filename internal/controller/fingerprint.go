@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"strings"
 
@@ -26,10 +27,7 @@ type hasher struct{ key []byte }
 func (h hasher) sum(parts ...string) []byte {
 	mac := hmac.New(sha256.New, h.key)
 	for _, part := range parts {
-		length := uint64(len(part))
-		for shift := 56; shift >= 0; shift -= 8 {
-			mac.Write([]byte{byte(length >> shift)})
-		}
+		mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
 		mac.Write([]byte(part))
 	}
 	return mac.Sum(nil)

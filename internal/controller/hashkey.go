@@ -33,7 +33,7 @@ func HashKey(ctx context.Context, api client.Client, namespace string) ([]byte, 
 	if key := secret.Data[hashKeyField]; len(key) == HashKeySize {
 		return key, nil
 	}
-	return nil, fmt.Errorf("Secret %s does not hold %d bytes under %q: delete it, and it is made anew", name, HashKeySize, hashKeyField)
+	return nil, fmt.Errorf("the hash key's Secret %s does not hold %d bytes under %q: delete it, and it is made anew", name, HashKeySize, hashKeyField)
 }
 
 func createHashKey(ctx context.Context, api client.Client, name client.ObjectKey) error {

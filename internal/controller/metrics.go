@@ -54,8 +54,7 @@ func newMetrics() *metrics {
 // registered registers a collector, or gives the one that is there from an earlier manager of this process.
 func registered[C prometheus.Collector](collector C) C {
 	err := ctrlmetrics.Registry.Register(collector)
-	var present prometheus.AlreadyRegisteredError
-	if errors.As(err, &present) {
+	if present, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
 		if same, ok := present.ExistingCollector.(C); ok {
 			return same
 		}
@@ -105,8 +104,7 @@ func (m *metrics) forget(key types.NamespacedName) types.UID {
 
 func (m *metrics) observeRequest(flow *oauth.Flow, took time.Duration, err error) {
 	result := "success"
-	var failure *oauth.Error
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*oauth.Error](err); ok {
 		result = string(failure.Reason)
 	}
 	m.requests.WithLabelValues(flow.Vendor.Name, string(flow.Grant), result).Inc()

@@ -77,6 +77,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	return r.report(ctx, o, p, outcome)
 }
 
+// Wait returns when no refresh token is left to save. The process ends after it.
+func (r *Reconciler) Wait() { r.saver.Wait() }
+
 // carryOut does what a plan says.
 func (r *Reconciler) carryOut(ctx context.Context, o *observation, p *plan) (*result, error) {
 	switch p.step {
@@ -107,6 +110,3 @@ func (r *Reconciler) forget(key types.NamespacedName) {
 	r.reports.drop(uid)
 	r.repairs.forget(uid)
 }
-
-// Wait returns when no refresh token is left to save. The process ends after it.
-func (r *Reconciler) Wait() { r.saver.Wait() }

@@ -50,15 +50,18 @@ func (p *plan) unchanged(o *observation) *result {
 
 // succeeded keeps what the vendor gave: first the refresh token, in the state Secret; then the answer, until the target holds it.
 func (r *Reconciler) succeeded(ctx context.Context, o *observation, p *plan, token *oauth.Token) (*result, error) {
-	keep := keepsakeAfter(r.hasher, o, p, token)
-	if keep.changed(p.keep) {
-		saved, err := r.saver.save(ctx, o.token, o.state, keep)
-		if err != nil {
-			return nil, fmt.Errorf("save the refresh token (this goes on in the background): %w", err)
-		}
-		o.state, p.keep = saved, keep
-	}
 	given := answerOf(o, p, token)
+	if keep := keepsakeAfter(r.hasher, o, p, token); keep.changed(p.keep) {
+		saved, err := r.saver.save(ctx, o.token, o.state, keep)
+		switch {
+		case errors.Is(err, errForeignState):
+			given.unsaved = true
+		case err != nil:
+			return nil, fmt.Errorf("save the refresh token (this goes on in the background): %w", err)
+		default:
+			o.state, p.keep = saved, keep
+		}
+	}
 	given.at = r.Clock.Now()
 	r.answers.put(o.token.UID, given)
 	rendered, err := render(o.token, given.issued)
@@ -139,11 +142,8 @@ func keepsakeAfter(h hasher, o *observation, p *plan, token *oauth.Token) keepsa
 		return keep
 	}
 	keep.RefreshToken, keep.Binding = token.RefreshToken, binding(h, p.flow)
-	if p.exchange.means != byRefresh {
-		keep.IssuedAt, keep.Warnings, keep.ExpiresAt = token.RequestedAt, nil, time.Time{}
-		if lifetime := refreshTokenLifetime(o.token, p.flow); lifetime > 0 {
-			keep.ExpiresAt = token.RequestedAt.Add(lifetime)
-		}
+	if !refreshed {
+		keep = keep.granted(token.RequestedAt, refreshTokenLifetime(o.token, p.flow))
 	}
 	if token.RefreshTokenLifetime > 0 { // only the answer may move the end
 		keep.ExpiresAt = token.RequestedAt.Add(token.RefreshTokenLifetime)
@@ -168,21 +168,20 @@ func keepsRefreshTokens(flow *oauth.Flow) bool {
 
 // failed notes a failure, and what became of a credential that can be spent once.
 func (r *Reconciler) failed(ctx context.Context, o *observation, p *plan, err error) (*result, error) {
-	var fault *oauth.ConfigError
-	if errors.As(err, &fault) {
+	if fault, ok := errors.AsType[*oauth.ConfigError](err); ok {
 		outcome := p.unchanged(o)
 		outcome.problem = configProblem(fault)
 		outcome.at = earliest(p.expiry(r.Clock.Now()), r.Clock.Now().Add(time.Hour))
 		return outcome, nil
 	}
-	var failure *oauth.Error
-	if !errors.As(err, &failure) {
+	failure, ok := errors.AsType[*oauth.Error](err)
+	if !ok {
 		return nil, err
 	}
 	now := r.Clock.Now()
 	outcome := p.unchanged(o)
 	outcome.attempted = true
-	after := renewal.AfterFailure(now, scheduleClass(failure.Class), failuresOf(o.token.Status), p.failuresCurrent(o.token), failure.RetryAfter,
+	after := renewal.AfterFailure(now, p.scheduleClass(failure), failuresOf(o.token.Status), p.failuresCurrent(o.token), failure.RetryAfter,
 		p.renewalState(o, time.Time{}).Token, string(o.token.UID))
 	outcome.recent, outcome.failure = after.Recent, failureStatus(after, p.fingerprint, failure)
 	outcome.problem = failureProblem(outcome.failure)
@@ -190,15 +189,24 @@ func (r *Reconciler) failed(ctx context.Context, o *observation, p *plan, err er
 	if failure.Class == oauth.Throttled {
 		r.gate.pause(gateKey(p.flow), p.flow.ClientID, after.NextAttempt)
 	}
-	if p.exchange.once() {
+	if p.declared {
 		return outcome, r.settle(ctx, o, p, failure, outcome)
 	}
 	return outcome, nil
 }
 
-// scheduleClass is the schedule's word for a class. A refused refresh token is retried soon, since the next request is another one.
-func scheduleClass(c oauth.Class) renewal.Class {
-	switch c {
+// interrupts tells whether a failure leaves it open if the refresh token was spent.
+func (p *plan) interrupts(failure *oauth.Error) bool {
+	return p.declared && p.exchange.means != byAssertion && failure.Ambiguous() && p.flow.RefreshTokenRotation() != oauth.RotationNo
+}
+
+// scheduleClass is the schedule's word for a failure. A refused refresh token is retried soon, since the next request is another one;
+// one that may be spent is too, since only an answer ends the doubt.
+func (p *plan) scheduleClass(failure *oauth.Error) renewal.Class {
+	if p.interrupts(failure) {
+		return renewal.Transient
+	}
+	switch failure.Class {
 	case oauth.Throttled:
 		return renewal.Throttled
 	case oauth.Rejected:
@@ -223,14 +231,13 @@ func (r *Reconciler) settle(ctx context.Context, o *observation, p *plan, failur
 		if err != nil {
 			return fmt.Errorf("read the state Secret after the refresh token was refused: %w", err)
 		}
-		if newer := parseState(live); !newer.RefreshToken.Equal(keep.RefreshToken) {
-			outcome.at, outcome.problem = r.Clock.Now(), p.problem // another process has stored a newer one meanwhile
+		if newer := parseState(live).RefreshToken; !newer.IsEmpty() && !newer.Equal(keep.RefreshToken) {
+			outcome.at, outcome.problem, outcome.failure = r.Clock.Now(), p.problem, p.unchanged(o).failure // another process has stored it meanwhile
 			return nil
 		}
 		o.state, keep = live, keep.withoutRefreshToken()
-	case failure.Ambiguous() && p.flow.RefreshTokenRotation() != oauth.RotationNo:
-		outcome.problem = interrupted()
-		outcome.failure.Reason, outcome.failure.Message = outcome.problem.reason, outcome.problem.message
+	case p.interrupts(failure):
+		r.doubt(ctx, o, p, outcome)
 		return nil
 	default:
 		keep.Intent = nil
@@ -245,6 +252,18 @@ func (r *Reconciler) settle(ctx context.Context, o *observation, p *plan, failur
 		outcome.problem = firstProblem(obstacle, outcome.problem)
 	}
 	return nil
+}
+
+// doubt notes that the credential may be spent and that nobody is sending it any more, so that its next use waits for no deadline. It
+// does not have to succeed: the intent says the same, but for the wait.
+func (r *Reconciler) doubt(ctx context.Context, o *observation, p *plan, outcome *result) {
+	outcome.problem = interrupted()
+	outcome.failure.Reason, outcome.failure.Message = outcome.problem.reason, outcome.problem.message
+	keep := p.keep
+	keep.Intent = &intent{Credential: p.keep.Intent.Credential}
+	if written, err := writeState(ctx, r.Client, o.token, o.state, keep); err == nil {
+		o.state, p.keep, outcome.keep = written, keep, keep
+	}
 }
 
 // refused tells of an API server that does not let the target be written.

@@ -51,6 +51,7 @@ type plan struct {
 	write    *rendering // with stepWrite
 	answered bool       // what is written is the vendor's answer, not a repair
 	exchange exchange   // with stepRequest
+	declared bool       // that its credential is being spent stands in the state Secret
 	decision renewal.Decision
 }
 
@@ -98,8 +99,7 @@ func (p planner) resolve(o *observation, settings oauth.Settings) (*oauth.Flow, 
 		}
 	}
 	flow, err := p.platform.Catalogue.Resolve(settings)
-	var fault *oauth.ConfigError
-	if errors.As(err, &fault) {
+	if fault, ok := errors.AsType[*oauth.ConfigError](err); ok {
 		if missing := credentialsProblem(o); missing != nil && fault.Reason == oauth.ReasonCredentialsIncomplete {
 			return nil, missing // of which the fault is a consequence
 		}
@@ -107,9 +107,6 @@ func (p planner) resolve(o *observation, settings oauth.Settings) (*oauth.Flow, 
 	}
 	if missing := credentialsProblem(o); missing != nil {
 		return nil, missing
-	}
-	if faults := credentialFaults(o.credentials.secret, flow.UsedCredentials); len(faults) > 0 {
-		return nil, configProblem(&oauth.ConfigError{Reason: oauth.ReasonCredentialsIncomplete, Faults: faults})
 	}
 	return flow, nil
 }

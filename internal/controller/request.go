@@ -97,20 +97,19 @@ func (r *Reconciler) declare(ctx context.Context, o *observation, p *plan) (time
 	now := r.Clock.Now().UTC().Truncate(time.Second)
 	hash, deadline := r.hasher.text("spent", p.exchange.credential.Reveal()), now.Add(sendWithin)
 	keep := p.keep
-	switch p.exchange.means {
-	case byAssertion:
+	if p.exchange.means == bySeed {
+		keep = keep.withSeed(p.exchange.credential, hash, binding(r.hasher, p.flow), now, refreshTokenLifetime(o.token, p.flow))
+	}
+	if p.exchange.means == byAssertion {
 		keep = keep.withSpent(hash)
-	case bySeed:
-		keep = keep.withSeed(p.exchange.credential, hash, binding(r.hasher, p.flow), now)
-		fallthrough
-	default:
+	} else {
 		keep.Intent = &intent{Deadline: deadline, Credential: hash}
 	}
 	written, err := writeState(ctx, r.Client, o.token, o.state, keep)
 	if err != nil {
 		return time.Time{}, err
 	}
-	o.state, p.keep = written, keep
+	o.state, p.keep, p.declared = written, keep, true
 	return deadline, nil
 }
 
@@ -160,13 +159,10 @@ func dryRunRefused(err error) bool {
 
 // trialData holds what the API server demands of a Secret's type.
 func trialData(token *v1alpha1.OAuthToken) map[string][]byte {
-	switch targetType(token) {
-	case corev1.SecretTypeDockerConfigJson:
-		return map[string][]byte{corev1.DockerConfigJsonKey: []byte("{}")}
-	case corev1.SecretTypeBasicAuth:
-		return map[string][]byte{corev1.BasicAuthPasswordKey: []byte("-")}
-	}
-	return nil
+	return map[corev1.SecretType]map[string][]byte{
+		corev1.SecretTypeDockerConfigJson: {corev1.DockerConfigJsonKey: []byte("{}")},
+		corev1.SecretTypeBasicAuth:        {corev1.BasicAuthPasswordKey: []byte("-")},
+	}[targetType(token)]
 }
 
 // stateKey names an OAuthToken's state Secret.

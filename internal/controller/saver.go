@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -35,15 +36,15 @@ type saver struct {
 	saving  map[types.UID]bool
 }
 
+// Wait returns when nothing is left to save.
+func (s *saver) Wait() { s.running.Wait() }
+
 // busy tells whether something of an OAuthToken is being saved.
 func (s *saver) busy(uid types.UID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.saving[uid]
 }
-
-// Wait returns when nothing is left to save.
-func (s *saver) Wait() { s.running.Wait() }
 
 // shelter gives a context that neither lost leadership nor SIGTERM ends, for a request and what follows from its answer: a refresh token
 // that is under way would be lost. Wait waits for its end.
@@ -56,48 +57,65 @@ func (s *saver) shelter(ctx context.Context) (sheltered context.Context, end fun
 	}
 }
 
+// Why nothing can be saved.
+var (
+	errGone         = errors.New("the OAuthToken is gone, and nobody could use what is saved for it")
+	errForeignState = errors.New("somebody else's Secret has the state Secret's name")
+)
+
 // save writes a keepsake into the state Secret, which base is the last known version of, and returns it as written. It returns early,
 // with the context's error, when the context ends; the save goes on.
 func (s *saver) save(ctx context.Context, token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) (*corev1.Secret, error) {
 	s.mark(token.UID, true)
-	result := make(chan *corev1.Secret, 1)
+	ended, saved, err := make(chan struct{}), (*corev1.Secret)(nil), error(nil)
 	s.running.Go(func() {
-		saved := s.persist(context.WithoutCancel(ctx), token, base, k)
+		saved, err = s.persist(context.WithoutCancel(ctx), token, base, k)
 		s.mark(token.UID, false)
-		result <- saved
+		close(ended)
 		if ctx.Err() != nil {
 			s.done(client.ObjectKeyFromObject(token))
 		}
 	})
 	select {
-	case saved := <-result:
-		return saved, nil
+	case <-ended:
+		return saved, err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
 
-// persist writes until it succeeds, or until the OAuthToken is gone: then it returns nil. A conflict never throws away what is saved:
-// the Secret is read anew and what it holds is replaced.
-func (s *saver) persist(ctx context.Context, token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) *corev1.Secret {
+// persist writes until it succeeds or is hopeless.
+func (s *saver) persist(ctx context.Context, token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) (*corev1.Secret, error) {
+	first := base == nil // nothing was spent, or there would be an intent: the grant can be repeated
 	for pause := savePause; ; pause = min(2*pause, maxSavePause) {
-		attempt, cancel := context.WithTimeout(ctx, saveTimeout)
-		secret, err := writeState(attempt, s.client, token, base, k)
-		if err != nil {
-			if s.gone(attempt, token) {
-				cancel()
-				return nil
-			}
-			if fresh, err := secretOrNil(attempt, s.live, client.ObjectKey{Namespace: token.Namespace, Name: stateName(token)}); err == nil {
-				base = fresh
-			}
-		}
-		cancel()
-		if err == nil {
-			return secret
+		secret, err := s.attempt(ctx, token, &base, k)
+		if err == nil || errors.Is(err, errGone) || first && errors.Is(err, errForeignState) {
+			return secret, err
 		}
 		<-s.clock.After(pause)
 	}
+}
+
+// attempt writes once, and finds out after a failure what there is to be written onto. A conflict never throws away what is saved: what
+// the Secret holds is replaced.
+func (s *saver) attempt(ctx context.Context, token *v1alpha1.OAuthToken, base **corev1.Secret, k keepsake) (*corev1.Secret, error) {
+	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
+	defer cancel()
+	secret, err := writeState(ctx, s.client, token, *base, k)
+	if err == nil {
+		return secret, nil
+	}
+	present, failed := secretOrNil(ctx, s.live, stateKey(token))
+	switch {
+	case failed != nil:
+		return nil, err
+	case (present == nil || !retains(token)) && s.gone(ctx, token):
+		return nil, errGone
+	case present != nil && !isOurState(token, present):
+		return nil, errForeignState
+	}
+	*base = present
+	return nil, err
 }
 
 // gone tells whether an OAuthToken does not exist any more, so that nobody could use what is saved for it.

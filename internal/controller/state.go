@@ -45,8 +45,9 @@ type keepsake struct {
 
 // intent says that a one-time credential is about to be sent, or was. It is written before the request.
 type intent struct {
-	// Deadline is when sending must have begun: nothing is sent later, and nobody else sends before a minute after it.
-	Deadline time.Time `json:"deadline"`
+	// Deadline is when sending must have begun: nothing is sent later, and nobody else sends before a minute after it. Zero: sending has
+	// ended, and what came of it is not known.
+	Deadline time.Time `json:"deadline,omitzero"`
 	// Credential is the hash of what is sent.
 	Credential string `json:"credential"`
 }
@@ -139,11 +140,20 @@ func (k keepsake) withoutSpent(hash string) keepsake {
 	return k
 }
 
-// withSeed takes over a first refresh token from the credentials. The one before is kept until the new one proves good.
-func (k keepsake) withSeed(seed oauth.Sensitive, hash, bound string, now time.Time) keepsake {
+// withSeed takes over a first refresh token from the credentials. The one before is kept until the new one proves good. When the seed
+// was issued is not known: its life counts from now.
+func (k keepsake) withSeed(seed oauth.Sensitive, hash, bound string, now time.Time, life time.Duration) keepsake {
 	k = k.withSpent(hash)
 	k.Previous, k.RefreshToken, k.Binding = k.RefreshToken, seed, bound
-	k.IssuedAt, k.ExpiresAt, k.Warnings = now, time.Time{}, nil
+	return k.granted(now, life)
+}
+
+// granted notes when a grant's first refresh token came, and its end; a life of 0 is unknown.
+func (k keepsake) granted(at time.Time, life time.Duration) keepsake {
+	k.IssuedAt, k.ExpiresAt, k.Warnings = at, time.Time{}, nil
+	if life > 0 {
+		k.ExpiresAt = at.Add(life)
+	}
 	return k
 }
 

@@ -148,12 +148,11 @@ func scheme(t *testing.T) *runtime.Scheme {
 func (w *world) start() {
 	w.t.Helper()
 	w.api = &traffic{}
-	config := rest.CopyConfig(apiServer(w.t))
-	config.QPS = -1
-	config.Wrap(w.api.wrap)
+	cluster := rest.CopyConfig(apiServer(w.t))
+	cluster.Wrap(w.api.wrap)
 	consistent := true
 	off := metricsserver.Options{BindAddress: "0"}
-	m, err := ctrl.NewManager(config, ctrl.Options{
+	m, err := ctrl.NewManager(cluster, ctrl.Options{
 		Scheme: scheme(w.t), Cache: controller.CacheOptions([]string{w.namespace}), Metrics: off,
 		Client:     client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: &consistent}},
 		Controller: ctrlConfig(), HealthProbeBindAddress: "0",

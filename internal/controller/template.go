@@ -122,4 +122,4 @@ func usesExtra(root *parse.ListNode) bool {
 }
 
 // wholeView finds a dot or a dollar that stands for the view itself, such as in {{ . | toJson }} or {{ $ }}.
-var wholeView = regexp.MustCompile(`{{[^}]*([\s(|]|^|{{)[.$]([\s)|}]|$)`) //nolint:gochecknoglobals // compiled once
+var wholeView = regexp.MustCompile(`{{[^}]*([\s(|]|^|{{)[.$]([\s)|}]|$)`)

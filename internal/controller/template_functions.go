@@ -67,30 +67,27 @@ func (m *meter) count(value reflect.Value) {
 	if m.left--; m.left < 0 {
 		panic(errTooMuchOutput)
 	}
-	switch value.Kind() {
-	case reflect.String:
+	switch kind := value.Kind(); {
+	case kind == reflect.String:
 		if m.left -= value.Len(); m.left < 0 {
 			panic(errTooMuchOutput)
 		}
-	case reflect.Interface, reflect.Pointer:
-		if !value.IsNil() {
-			m.count(value.Elem())
-		}
-	case reflect.Slice, reflect.Array:
+	case (kind == reflect.Interface || kind == reflect.Pointer) && !value.IsNil():
+		m.count(value.Elem())
+	case kind == reflect.Slice || kind == reflect.Array:
 		for i := range value.Len() {
 			m.count(value.Index(i))
 		}
-	case reflect.Map:
+	case kind == reflect.Map:
 		for entry := value.MapRange(); entry.Next(); {
 			m.count(entry.Key())
 			m.count(entry.Value())
 		}
-	default: // numbers and the like have the size of the one taken off above
-	}
+	} // numbers and the like have the size of the one taken off above
 }
 
 // widths finds widths and precisions by which a few bytes of format make kilobytes.
-var widths = regexp.MustCompile(`%[^a-zA-Z%]*([0-9]{4}|\*)`) //nolint:gochecknoglobals // compiled once
+var widths = regexp.MustCompile(`%[^a-zA-Z%]*([0-9]{4}|\*)`)
 
 // narrowPrintf is printf without wide paddings.
 func narrowPrintf(format string, values ...any) (string, error) {
@@ -104,11 +101,10 @@ func narrowPrintf(format string, values ...any) (string, error) {
 func dockerConfigJSON(host, user, password string) (string, error) {
 	type entry struct {
 		Username string `json:"username"`
-		Password string `json:"password"` //nolint:gosec // the field's name in the format of container tools
+		Password string `json:"password"`
 		Auth     string `json:"auth"`
 	}
-	config, err := json.Marshal(map[string]map[string]entry{"auths": {host: {
-		Username: user, Password: password, Auth: base64.StdEncoding.EncodeToString([]byte(user + ":" + password)),
-	}}})
+	login := entry{Username: user, Password: password, Auth: base64.StdEncoding.EncodeToString([]byte(user + ":" + password))}
+	config, err := json.Marshal(map[string]map[string]entry{"auths": {host: login}}) //nolint:gosec // G117: the format of container tools
 	return string(config), err
 }
