@@ -80,6 +80,9 @@ func oddities(token *v1alpha1.OAuthToken, given *answer) []notice {
 	if given.narrowed {
 		warn(v1alpha1.EventScopeNarrowed, "the vendor granted fewer scopes than were asked for: see status.scopes")
 	}
+	if given.unsaved {
+		warn(v1alpha1.ReasonSecretConflict, "%s", foreignState(token))
+	}
 	if given.record.RepeatedAt.IsZero() {
 		odd = append(odd, scheduleOddities(token, &given.record)...)
 	}
@@ -102,7 +105,7 @@ func scheduleOddities(token *v1alpha1.OAuthToken, held *record) []notice {
 // pastOddities are those that were told with the token before, as far as status shows it.
 func pastOddities(token *v1alpha1.OAuthToken) []notice {
 	status := token.Status
-	past := []notice{{reason: v1alpha1.EventLifetimeUnknown}, {reason: v1alpha1.EventScopeNarrowed}}
+	past := []notice{{reason: v1alpha1.EventLifetimeUnknown}, {reason: v1alpha1.EventScopeNarrowed}, {reason: v1alpha1.ReasonSecretConflict}}
 	return append(past, scheduleOddities(token, &record{IssuedAt: timeOf(status.IssuedAt), ExpiresAt: timeOf(status.ExpiresAt)})...)
 }
 

@@ -176,7 +176,7 @@ func (r *Reconciler) failed(ctx context.Context, o *observation, p *plan, err er
 	}
 	failure, ok := errors.AsType[*oauth.Error](err)
 	if !ok {
-		return nil, err
+		return r.undeclared(ctx, o, p, err)
 	}
 	now := r.Clock.Now()
 	outcome := p.unchanged(o)
@@ -192,6 +192,22 @@ func (r *Reconciler) failed(ctx context.Context, o *observation, p *plan, err er
 	if p.declared {
 		return outcome, r.settle(ctx, o, p, failure, outcome)
 	}
+	return outcome, nil
+}
+
+// undeclared tells of a state Secret that can't be written. An unlabelled Secret of its name is not in the cache, and shows only now.
+func (r *Reconciler) undeclared(ctx context.Context, o *observation, p *plan, err error) (*result, error) {
+	if !apierrors.IsAlreadyExists(err) {
+		return nil, err
+	}
+	live, unread := r.liveSecret(ctx, stateKey(o.token))
+	if unread != nil || live == nil || isOurState(o.token, live) {
+		return nil, err
+	}
+	o.state = live
+	outcome := p.unchanged(o)
+	outcome.problem = conflictProblem(o)
+	outcome.at = earliest(p.expiry(r.Clock.Now()), r.Clock.Now().Add(outcome.problem.recheck))
 	return outcome, nil
 }
 
