@@ -4,16 +4,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/oauth"
 )
-
-// maxCredential is the largest value of a credentials Secret that is sent. A SAML response may be large; everything else is short.
-const maxCredential = 256 << 10
 
 // settingsOf is what an OAuthToken and its credentials state, and what the platform allows, for the token client.
 func settingsOf(token *v1alpha1.OAuthToken, credentials *corev1.Secret, platform Platform) oauth.Settings {
@@ -82,8 +78,9 @@ func oauthCredentials(secret *corev1.Secret) oauth.Credentials {
 	for key, value := range secret.Data {
 		put(key, value)
 	}
-	for _, key := range mapping {
+	for name, key := range mapping {
 		delete(credentials, key)
+		delete(credentials, name) // the mapping counts, also where what it leads to is empty
 	}
 	for name, key := range mapping {
 		put(name, secret.Data[key])
@@ -96,13 +93,14 @@ func keyMapping(secret *corev1.Secret) (mapping map[string]string, faults []stri
 	mapping = map[string]string{}
 	for _, pair := range splitList(secret.Annotations[v1alpha1.KeysAnnotation]) {
 		name, key, ok := strings.Cut(pair, "=")
+		_, present := secret.Data[key]
 		switch {
 		case !ok || name == "" || key == "":
 			faults = append(faults, fmt.Sprintf("annotation %s of Secret %q must be name=KEY pairs separated by commas, such as client_id=CLIENT",
 				v1alpha1.KeysAnnotation, secret.Name))
 		case mapping[name] != "":
 			faults = append(faults, fmt.Sprintf("annotation %s of Secret %q maps %s twice: keep one", v1alpha1.KeysAnnotation, secret.Name, name))
-		case secret.Data[key] == nil:
+		case !present:
 			faults = append(faults, fmt.Sprintf("annotation %s of Secret %q maps %s to the key %q, which the Secret lacks: add the key or correct the annotation",
 				v1alpha1.KeysAnnotation, secret.Name, name, key))
 		default:
@@ -110,20 +108,4 @@ func keyMapping(secret *corev1.Secret) (mapping map[string]string, faults []stri
 		}
 	}
 	return mapping, faults
-}
-
-// credentialFaults tells which of the used values can't be sent at all. It quotes none.
-func credentialFaults(secret *corev1.Secret, used []string) []string {
-	_, faults := keyMapping(secret)
-	credentials := oauthCredentials(secret)
-	for _, name := range used {
-		value := credentials[name].Reveal()
-		switch {
-		case !utf8.ValidString(value) || strings.ContainsRune(value, 0):
-			faults = append(faults, fmt.Sprintf("key %s of Secret %q holds bytes that are no text (UTF-8): store the value itself, not an encoding or a file of another kind", name, secret.Name))
-		case len(value) > maxCredential:
-			faults = append(faults, fmt.Sprintf("key %s of Secret %q holds more than 256 KiB: no vendor takes that, check what was stored", name, secret.Name))
-		}
-	}
-	return faults
 }
