@@ -7,7 +7,7 @@ SHELL := bash
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
-LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 IMAGE          ?= tokensync:$(VERSION)
 CONTAINER_TOOL ?= docker
@@ -75,8 +75,8 @@ fuzz: ## Fuzz every target for FUZZTIME (10s) each
 ##@ Ship
 
 .PHONY: build
-build: ## Build bin/manager
-	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/manager ./cmd/manager
+build: ## Build bin/manager for this machine (the Dockerfile has the release's flags)
+	go build -ldflags '$(LDFLAGS)' -o bin/manager ./cmd/manager
 
 .PHONY: image
 image: ## Build the container image (IMAGE=registry.example.com/tokensync:v1, CONTAINER_TOOL=podman)
