@@ -59,7 +59,7 @@ func (c *Client) exchange(ctx context.Context, at endpoint, r *Request) (*answer
 	if failure != nil {
 		return nil, failure
 	}
-	g := &gate{now: c.options.Now, before: r.SendBefore}
+	g := &gate{now: c.options.Now, before: r.SendBefore, done: ctx.Done()}
 	request := c.newHTTPRequest(httptrace.WithClientTrace(ctx, g.trace()), at, target, r)
 	response, err := transport.RoundTrip(request)
 	result := &answer{from: at, request: r}

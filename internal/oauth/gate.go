@@ -21,7 +21,8 @@ var (
 // A spent refresh token costs a human being's time: "probably not sent" would not do.
 type gate struct {
 	now    func() time.Time
-	before time.Time // nothing is written after it; zero: no limit
+	before time.Time       // nothing is written after it; zero: no limit
+	done   <-chan struct{} // closed when the request is given up; nil: never
 
 	mu     sync.Mutex
 	conn   net.Conn // the connection that the bytes went to
@@ -63,7 +64,7 @@ func (g *gate) pass(conn net.Conn) (first bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
-	case g.closed, g.conn != nil && g.conn != conn:
+	case g.closed, g.isGivenUp(), g.conn != nil && g.conn != conn:
 		return false, errGateClosed
 	case !g.before.IsZero() && g.now().After(g.before):
 		return false, errTooLate
@@ -71,6 +72,16 @@ func (g *gate) pass(conn net.Conn) (first bool, err error) {
 	first = g.conn == nil
 	g.conn = conn
 	return first, nil
+}
+
+// isGivenUp holds back TLS's goodbye, too: a server that hears it in the middle of its answer may end that as if it were whole.
+func (g *gate) isGivenUp() bool {
+	select {
+	case <-g.done:
+		return true
+	default:
+		return false
+	}
 }
 
 func (g *gate) takeBack() {
@@ -112,8 +123,9 @@ func gatedConnOf(conn net.Conn) *gatedConn {
 			return c
 		case *tls.Conn:
 			conn = c.NetConn()
-		default:
-			panic("oauth: a connection that no dialer of this package made")
+		default: // none of ours: what can't be watched is not written to
+			_ = conn.Close()
+			return &gatedConn{Conn: conn}
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package oauth
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"testing"
@@ -50,6 +52,31 @@ func TestTheGateLetsNothingThroughAfterItsEnd(t *testing.T) {
 	}
 	if n, err := g.write(&scriptedConn{taken: 5}, []byte("hello")); n != 0 || !errors.Is(err, errGateClosed) {
 		t.Errorf("wrote %d bytes, %v", n, err)
+	}
+}
+
+func TestTheGateLetsNothingThroughOfARequestThatIsGivenUp(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	g := &gate{now: func() time.Time { return noon }, done: ctx.Done()}
+	conn := &scriptedConn{taken: 5}
+	if _, err := g.write(conn, []byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if n, err := g.write(conn, []byte("world")); n != 0 || !errors.Is(err, errGateClosed) {
+		t.Errorf("wrote %d bytes, %v", n, err)
+	}
+}
+
+func TestTheGateIsFoundUnderLayersOfTLS(t *testing.T) {
+	client, server := net.Pipe()
+	gated := &gatedConn{Conn: client}
+	if got := gatedConnOf(tls.Client(tls.Client(gated, &tls.Config{}), &tls.Config{})); got != gated {
+		t.Error("not found")
+	}
+	_ = gatedConnOf(server)
+	if _, err := server.Write([]byte("hello")); err == nil {
+		t.Error("a connection without a gate stays open")
 	}
 }
 

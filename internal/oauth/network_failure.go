@@ -42,14 +42,15 @@ func networkCause(err error) error {
 
 // networkProblem says what happened and what to do, in words that fit after the name of the other side.
 func networkProblem(err error, sent bool) string {
+	var dns *net.DNSError
 	var timeout net.Error
 	switch {
 	case errors.Is(err, context.Canceled):
 		return "was left in the middle of a request, because the manager stops or the object changed."
+	case errors.As(err, &dns):
+		return nameProblem(dns)
 	case errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded):
-		return timeoutProblem(err, sent)
-	case isDNS(err):
-		return nameProblem(err)
+		return timeoutProblem(sent)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "refuses connections. Check the endpoint and its port, or wait until the vendor's service is back."
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES):
@@ -61,23 +62,15 @@ func networkProblem(err error, sent bool) string {
 // errHandshake marks errors of a TLS handshake: crypto/tls has no type for most of them.
 var errHandshake = errors.New("TLS handshake failed")
 
-func timeoutProblem(err error, sent bool) string {
-	switch {
-	case isDNS(err):
-		return nameProblem(err)
-	case sent:
+func timeoutProblem(sent bool) string {
+	if sent {
 		return "gave no answer in time. Ask the vendor if this stays."
 	}
 	return "could not be connected to in time. Check network policies, firewalls and the proxy settings of the manager's Deployment."
 }
 
-func isDNS(err error) bool {
-	var dns *net.DNSError
-	return errors.As(err, &dns)
-}
-
-func nameProblem(err error) string {
-	if dns := (*net.DNSError)(nil); errors.As(err, &dns) && dns.IsNotFound {
+func nameProblem(err *net.DNSError) string {
+	if err.IsNotFound {
 		return "has a name that DNS does not know. Check the endpoint, or the parameters that it is made of."
 	}
 	return "has a name that could not be looked up. Check the cluster's DNS."

@@ -111,6 +111,18 @@ func TestSensitiveShowsThatItIsRedacted(t *testing.T) {
 	}
 }
 
+func TestSensitiveEncodesAsRedacted(t *testing.T) {
+	for _, value := range []Sensitive{NewSensitive(theSecret), {}} {
+		encoded, err := json.Marshal(map[string]any{"value": value})
+		if err != nil || string(encoded) != `{"value":"[redacted]"}` {
+			t.Errorf("JSON %s, %v", encoded, err)
+		}
+		if got := slog.AnyValue(value).Resolve(); got.Kind() != slog.KindString || got.String() != redacted {
+			t.Errorf("slog %v", got)
+		}
+	}
+}
+
 func TestSensitive(t *testing.T) {
 	value, same, other := NewSensitive(theSecret), NewSensitive(theSecret), NewSensitive("other")
 	switch {
