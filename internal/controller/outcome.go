@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/oauth"
@@ -290,10 +291,21 @@ func (r *Reconciler) refused(o *observation, p *plan, err error) (*result, error
 		return outcome, nil
 	}
 	if !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err) && !apierrors.IsRequestEntityTooLargeError(err) {
-		return nil, err
+		return nil, fmt.Errorf("write the target Secret: %w", withoutWords(err))
 	}
 	outcome := p.unchanged(o)
 	outcome.problem = refusedProblem(targetName(o.token), err)
 	outcome.at = earliest(p.expiry(r.Clock.Now()), r.Clock.Now().Add(recheckCredentials))
 	return outcome, nil
+}
+
+// withoutWords leaves an answer of the API server its reason alone: an admission webhook's words may quote the Secret.
+func withoutWords(err error) error {
+	if reason := apierrors.ReasonForError(err); reason != metav1.StatusReasonUnknown {
+		return errors.New(string(reason))
+	}
+	if _, answered := errors.AsType[*apierrors.StatusError](err); answered {
+		return errors.New("the API server refused, without a reason that can be shown")
+	}
+	return err
 }
