@@ -55,6 +55,13 @@ func (e *endpointUnderTest) caBundle() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: e.Certificate().Raw})
 }
 
+// plainRequest is one that may be repeated.
+func (e *endpointUnderTest) plainRequest() *Request {
+	request := e.request()
+	request.refresh = false
+	return request
+}
+
 // request is one that spends a refresh token: the kind that may not be lost.
 func (e *endpointUnderTest) request() *Request {
 	return &Request{
@@ -99,7 +106,7 @@ func TestT1_T4_T5_TheRequestOnTheWire(t *testing.T) {
 		_, _ = io.WriteString(w, goodAnswer)
 	})
 	client := newTestClient(t, func(o *ClientOptions) { o.UserAgent = "tokensync/test" })
-	if _, err := client.Token(t.Context(), e.request()); err != nil {
+	if _, err := client.Token(t.Context(), e.plainRequest()); err != nil {
 		t.Fatal(err)
 	}
 	want := http.Header{
@@ -418,11 +425,11 @@ func TestARequestIsSentOnceAlthoughTheConnectionBreaks(t *testing.T) {
 		_, _ = io.WriteString(w, goodAnswer)
 	})
 	client := newTestClient(t)
-	if _, err := client.Token(t.Context(), e.request()); err != nil {
+	if _, err := client.Token(t.Context(), e.plainRequest()); err != nil {
 		t.Fatal(err)
 	}
 	breaking.Store(true)
-	token, err := client.Token(t.Context(), e.request())
+	token, err := client.Token(t.Context(), e.plainRequest())
 	want := &Error{Class: Transient, Reason: ReasonVendorUnavailable, Sent: true}
 	wantFailure(t, failureOf(t, token, err), want, "cut the connection")
 	if e.requests.Load() != 2 || e.connections.Load() != 1 {
@@ -542,12 +549,12 @@ func TestSendBefore(t *testing.T) {
 					o.Now = func() time.Time { return noon.Add(time.Duration(offset.Load())) }
 				})
 				if kept {
-					if _, err := client.Token(t.Context(), e.request()); err != nil {
+					if _, err := client.Token(t.Context(), e.plainRequest()); err != nil {
 						t.Fatal(err)
 					}
 				}
 				e.requests.Store(0)
-				request := e.request()
+				request := e.plainRequest()
 				request.SendBefore = c.before
 				standing := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { offset.Store(int64(10 * time.Second)) }}
 				token, err := client.Token(httptrace.WithClientTrace(t.Context(), standing), request)
@@ -579,24 +586,26 @@ func TestConnectionsAreReusedPerEndpointAndBundle(t *testing.T) {
 			t.Errorf("%d connections, want %d", got, want)
 		}
 	}
-	other := e.request()
+	other := e.plainRequest()
 	other.CABundle = append(other.CABundle, other.CABundle...)
-	elsewhere := e.request()
+	elsewhere := e.plainRequest()
 	elsewhere.URL = e.URL + "/other/path"
-	ask(e.request(), 1)
-	ask(e.request(), 1)
+	ask(e.plainRequest(), 1)
+	ask(e.plainRequest(), 1)
 	ask(elsewhere, 1)
 	ask(other, 2) // another trust, another connection
-	ask(e.request(), 2)
+	ask(e.plainRequest(), 2)
 	client.CloseIdleConnections()
-	ask(e.request(), 3)
+	ask(e.plainRequest(), 3)
+	ask(e.request(), 4) // a refresh has a connection of its own
+	ask(e.request(), 5)
 }
 
 func TestTransportsAreBounded(t *testing.T) {
 	client := newTestClient(t)
 	for i := range 3 * maxTransports {
 		target := &url.URL{Scheme: "https", Host: fmt.Sprintf("h%d.example", i)}
-		if _, failure := client.transport(t.Context(), tokenEndpoint, target, nil); failure != nil {
+		if _, failure := client.transport(t.Context(), tokenEndpoint, target, &Request{}); failure != nil {
 			t.Fatal(failure)
 		}
 	}

@@ -55,7 +55,7 @@ func (c *Client) exchange(ctx context.Context, at endpoint, r *Request) (*answer
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
-	transport, failure := c.transport(ctx, at, target, r.CABundle)
+	transport, failure := c.transport(ctx, at, target, r)
 	if failure != nil {
 		return nil, failure
 	}

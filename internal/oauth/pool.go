@@ -32,6 +32,7 @@ type poolKey struct {
 	endpoint string // scheme and host with port
 	caBundle [sha256.Size]byte
 	proxy    string // empty: none
+	once     bool   // connections serve one request
 }
 
 // pool keeps one transport for each key, and drops the one used longest ago when there are too many.
@@ -82,14 +83,15 @@ func (p *pool) closeIdle() {
 	}
 }
 
-// transport returns the one for a target; where a proxy stands between, the target's addresses are checked first.
-func (c *Client) transport(ctx context.Context, at endpoint, target *url.URL, caBundle []byte) (*http.Transport, *Error) {
+// transport returns the one for a target; where a proxy stands between, the target's addresses are checked first. A refresh gets a
+// connection of its own: a server that closes a kept one just then would leave open whether the refresh token is spent.
+func (c *Client) transport(ctx context.Context, at endpoint, target *url.URL, r *Request) (*http.Transport, *Error) {
 	proxy, err := c.options.Proxy(&http.Request{URL: target})
 	if err != nil {
 		return nil, &Error{Class: Transient, Reason: ReasonVendorUnavailable,
 			Message: "The proxy settings of the manager are not valid. Correct HTTPS_PROXY, HTTP_PROXY and NO_PROXY of its Deployment."}
 	}
-	key := poolKey{endpoint: target.Scheme + "://" + target.Host, caBundle: sha256.Sum256(caBundle)}
+	key := poolKey{endpoint: target.Scheme + "://" + target.Host, caBundle: sha256.Sum256(r.CABundle), once: r.refresh}
 	dial := c.guard.dial(c.options.Resolver)
 	if proxy != nil {
 		if err := c.guard.checkName(ctx, c.options.Resolver, target.Hostname()); err != nil {
@@ -98,7 +100,13 @@ func (c *Client) transport(ctx context.Context, at endpoint, target *url.URL, ca
 		key.proxy = proxy.String()
 		dial = dialProxy(c.options.Resolver)
 	}
-	return c.pool.take(key, func() (*http.Transport, *Error) { return c.newTransport(at, caBundle, proxy, dial) })
+	return c.pool.take(key, func() (*http.Transport, *Error) {
+		transport, failure := c.newTransport(at, r.CABundle, proxy, dial)
+		if failure == nil {
+			transport.DisableKeepAlives = r.refresh
+		}
+		return transport, failure
+	})
 }
 
 func (c *Client) newTransport(at endpoint, caBundle []byte, proxy *url.URL, dial dialFunc) (*http.Transport, *Error) {
