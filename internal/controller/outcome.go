@@ -97,7 +97,7 @@ func answerOf(o *observation, p *plan, token *oauth.Token) *answer {
 		Scope: cmp.Or(token.Scope, strings.Join(p.flow.Scopes, " ")),
 		record: record{
 			IssuedAt: token.RequestedAt, ExpiresAt: token.RequestedAt.Add(lifetime), RequestHash: p.fingerprint.String(),
-			RenewHandled: o.token.Annotations[v1alpha1.RenewRequestedAtAnnotation],
+			RenewHandled: renewRequest(o.token),
 		},
 	}}
 	given.scopes = strings.Fields(given.Scope)

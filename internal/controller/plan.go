@@ -265,7 +265,7 @@ func (r *plan) expiry(now time.Time) time.Time {
 }
 
 func (r *plan) renewalState(o *observation, paused time.Time) renewal.State {
-	status, asked := o.token.Status, o.token.Annotations[v1alpha1.RenewRequestedAtAnnotation]
+	status, asked := o.token.Status, renewRequest(o.token)
 	state := renewal.State{
 		UID: string(o.token.UID), Suspended: o.token.Spec.Suspend, Failures: failuresOf(status),
 		FailuresCurrent: r.failuresCurrent(o.token), NotBefore: paused, LastSuccess: timeOf(status.IssuedAt),

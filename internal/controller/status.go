@@ -24,15 +24,20 @@ func statusOf(now time.Time, token *v1alpha1.OAuthToken, p *plan, outcome *resul
 	status.RefreshToken = refreshStatus(outcome.keep)
 	status.Failures = outcome.failure
 	status.RecentFailures = stamps(outcome.recent)
-	if asked := token.Annotations[v1alpha1.RenewRequestedAtAnnotation]; outcome.attempted || outcome.held != nil && outcome.held.RenewHandled == asked {
-		status.LastHandledRenewRequest = clip(asked, maxRenewRequest)
+	if asked := renewRequest(token); outcome.attempted || outcome.held != nil && outcome.held.RenewHandled == asked {
+		status.LastHandledRenewRequest = asked
 	}
 	setConditions(now, &status, token, outcome)
 	return status
 }
 
-// maxRenewRequest is how much of the annotation's value status keeps.
+// maxRenewRequest is how much of the annotation's value counts: what status and the target Secret have place for.
 const maxRenewRequest = 1024
+
+// renewRequest is the value by which a renewal is asked for; empty: none is.
+func renewRequest(token *v1alpha1.OAuthToken) string {
+	return clip(token.Annotations[v1alpha1.RenewRequestedAtAnnotation], maxRenewRequest)
+}
 
 // setServed tells of the token that the target holds.
 func setServed(status *v1alpha1.OAuthTokenStatus, token *v1alpha1.OAuthToken, p *plan, outcome *result) {
@@ -49,11 +54,25 @@ func setServed(status *v1alpha1.OAuthTokenStatus, token *v1alpha1.OAuthToken, p 
 	}
 	switch {
 	case outcome.scopes != nil:
-		status.Scopes = outcome.scopes
+		status.Scopes = boundedScopes(outcome.scopes)
 	case status.Scopes == nil && p.flow != nil:
 		status.Scopes = slices.Clone(p.flow.Scopes)
 	}
 }
+
+// boundedScopes are as many scopes as status may hold; the vendor's answer may have more.
+func boundedScopes(scopes []string) []string {
+	bounded := slices.Clone(scopes[:min(len(scopes), maxScopes)])
+	for i, scope := range bounded {
+		bounded[i] = clip(scope, maxScope)
+	}
+	return bounded
+}
+
+const (
+	maxScopes = 256
+	maxScope  = 1024
+)
 
 // scheduleOf is when a token is due for renewal.
 func scheduleOf(token *v1alpha1.OAuthToken, held *record) renewal.Schedule {
