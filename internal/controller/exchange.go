@@ -53,7 +53,7 @@ func chooseExchange(now time.Time, h hasher, flow *oauth.Flow, o *observation, k
 	primary, obstacle := primaryExchange(h, flow, k)
 	if !holdsRefreshToken(now, h, flow, k) {
 		if obstacle != nil && !k.RefreshToken.IsEmpty() && !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt) {
-			obstacle = personNeeded(flow, v1alpha1.ReasonRefreshTokenExpired, o.token.Spec.CredentialsSecretRef.Name)
+			obstacle = personNeeded(flow, v1alpha1.ReasonRefreshTokenExpired)
 		}
 		return primary, obstacle
 	}
@@ -106,11 +106,11 @@ func primaryExchange(h hasher, flow *oauth.Flow, k keepsake) (exchange, *problem
 		return exchange{means: byGrant}, nil
 	case oauth.RefreshToken, oauth.AuthorizationCode, oauth.Implicit:
 	}
-	return exchange{}, personNeeded(flow, v1alpha1.ReasonAuthorizationRequired, "")
+	return exchange{}, personNeeded(flow, v1alpha1.ReasonAuthorizationRequired)
 }
 
 // personNeeded is the problem that only a person's consent, or a refresh token obtained by one, ends.
-func personNeeded(flow *oauth.Flow, reason, _ string) *problem {
+func personNeeded(flow *oauth.Flow, reason string) *problem {
 	message := "somebody must authorize: open the address in status.authorization.url"
 	if flow.Grant == oauth.RefreshToken {
 		message = "the refresh token was used up or is refused: put a new one under the key refresh_token of the credentials Secret"

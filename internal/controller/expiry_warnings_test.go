@@ -1,0 +1,109 @@
+package controller
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/oauth"
+)
+
+const day = 24 * time.Hour
+
+// monthly is an OAuthToken with a refresh token and a client secret that end at a time.
+func monthly(refreshEnd, secretEnd time.Time) []ending {
+	o := &observation{token: someToken(), credentials: credentialsView{secret: credentialsSecret("", nil)}}
+	if !secretEnd.IsZero() {
+		o.credentials.secret.Annotations = map[string]string{v1alpha1.ClientSecretExpiresAtAnnotation: formatTime(secretEnd)}
+	}
+	return endings(o, keepsake{RefreshToken: oauth.NewSensitive("kept"), ExpiresAt: refreshEnd})
+}
+
+func TestEachWarningIsGivenOnce(t *testing.T) {
+	end := noon.Add(30 * day)
+	var given, told []string
+	for now := noon; now.Before(end.Add(2 * day)); now = now.Add(time.Hour) {
+		var warnings []notice
+		warnings, given = dueWarnings(now, monthly(end, end), given)
+		for _, w := range warnings {
+			if !w.warning {
+				t.Errorf("%s is no warning", w.reason)
+			}
+			lead, _, _ := strings.Cut(w.about, " the ")
+			told = append(told, now.Sub(noon).String()+" "+w.reason+" "+lead)
+		}
+	}
+	want := []string{
+		"0s ClientSecretExpiring in less than 720 hours",
+		"552h0m0s RefreshTokenExpiring in less than 168 hours", "552h0m0s ClientSecretExpiring in less than 168 hours",
+		"696h0m0s RefreshTokenExpiring in less than 24 hours", "696h0m0s ClientSecretExpiring in less than 24 hours",
+	}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+}
+
+func TestDueWarnings(t *testing.T) {
+	end := noon.Add(30 * day)
+	_, weekBefore := dueWarnings(end.Add(-6*day), monthly(end, time.Time{}), nil)
+	for name, test := range map[string]struct {
+		now   time.Time
+		ends  []ending
+		given []string
+		want  []string // how each begins
+	}{
+		"nothing is told a second before":                         {end.Add(-7*day - time.Second), monthly(end, time.Time{}), nil, nil},
+		"the first is told 7 days before":                         {end.Add(-7 * day), monthly(end, time.Time{}), nil, []string{"in less than 168 hours"}},
+		"what was told is not told again":                         {end.Add(-5 * day), monthly(end, time.Time{}), weekBefore, nil},
+		"of several that are due only the last is told":           {end.Add(-time.Hour), monthly(end, time.Time{}), nil, []string{"in less than 24 hours"}},
+		"the last is told although the first was":                 {end.Add(-time.Hour), monthly(end, time.Time{}), weekBefore, []string{"in less than 24 hours"}},
+		"another end is told anew":                                {end.Add(25 * day), monthly(end.Add(30*day), time.Time{}), weekBefore, []string{"in less than 168 hours"}},
+		"an unknown end is never told":                            {end, monthly(time.Time{}, time.Time{}), nil, nil},
+		"a client secret's end is told from 30 days before it on": {noon, monthly(time.Time{}, end), nil, []string{"in less than 720 hours"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			warnings, all := dueWarnings(test.now, test.ends, test.given)
+			var got []string
+			for _, w := range warnings {
+				lead, _, _ := strings.Cut(w.about, " the ")
+				got = append(got, lead)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if again, _ := dueWarnings(test.now, test.ends, all); len(again) > 0 {
+				t.Errorf("told again: %+v", again)
+			}
+			if slices.ContainsFunc(all, func(id string) bool { return strings.ContainsAny(id, " \n") }) {
+				t.Errorf("%q does not survive the state Secret", all)
+			}
+		})
+	}
+}
+
+func TestARefreshTokenThatIsGoneHasNoEnd(t *testing.T) {
+	ends := endings(&observation{token: someToken(), credentials: credentialsView{secret: credentialsSecret("", nil)}}, keepsake{ExpiresAt: noon})
+	if warnings, _ := dueWarnings(noon, ends, nil); len(warnings) > 0 {
+		t.Errorf("warned of %+v", warnings)
+	}
+}
+
+func TestAWarningSaysWhatToDo(t *testing.T) {
+	warnings, _ := dueWarnings(noon, monthly(noon.Add(day), noon.Add(day)), nil)
+	want := []string{
+		"in less than 24 hours the refresh token ends: somebody must authorize anew, or put a new one into the credentials Secret, in time",
+		`in less than 24 hours the client secret in Secret "client" ends: make a new one at the vendor and store it there in time, with its ` +
+			"tokensync.dev/client-secret-expires-at",
+	}
+	var got []string
+	for _, w := range warnings {
+		got = append(got, w.about)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
