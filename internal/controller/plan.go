@@ -202,6 +202,9 @@ func (r *plan) schedule(now time.Time, o *observation, h hasher, paused time.Tim
 	if failures := o.token.Status.Failures; r.failuresCurrent(o.token) && failures.Count > 0 {
 		r.problem, r.failing = failureProblem(failures), true
 	}
+	if r.decision.Reason == renewal.Paused {
+		r.problem = firstProblem(r.problem, pausedProblem())
+	}
 	if r.decision.Action == renewal.Wait {
 		return
 	}

@@ -44,6 +44,14 @@ func selfHealing(reason string) bool {
 	return false
 }
 
+// pausedProblem is that the vendor asked others for a pause that holds for this OAuthToken too.
+func pausedProblem() *problem {
+	return &problem{
+		reason: v1alpha1.ReasonRateLimited, waiting: true,
+		message: "the vendor asked other OAuthTokens of this client or endpoint for a pause, which is kept: fewer of them cause fewer requests",
+	}
+}
+
 // credentialsProblem is what keeps the credentials from being used; nil: nothing.
 func credentialsProblem(o *observation) *problem {
 	name, namespace := o.token.Spec.CredentialsSecretRef.Name, o.token.Namespace

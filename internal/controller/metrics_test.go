@@ -1,0 +1,139 @@
+package controller
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	dto "github.com/prometheus/client_model/go"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/oauth"
+)
+
+// series are the values of the operator's gauges and counters that bear a label, by name.
+func series(t *testing.T, label, value string) map[string]float64 {
+	t.Helper()
+	families, err := ctrlmetrics.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]float64{}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			if labelled(m, label, value) {
+				found[family.GetName()] += m.GetGauge().GetValue() + m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
+			}
+		}
+	}
+	return found
+}
+
+func labelled(m *dto.Metric, label, value string) bool {
+	for _, pair := range m.GetLabel() {
+		if pair.GetName() == label && pair.GetValue() == value {
+			return true
+		}
+	}
+	return false
+}
+
+func TestSeriesOfAnOAuthTokenFollowItsStatusAndGoWithIt(t *testing.T) {
+	m := newMetrics()
+	object := subject(func(o *v1alpha1.OAuthToken) { o.Name = "metered" })
+	secret := credentialsSecret("", nil)
+	secret.Annotations = map[string]string{v1alpha1.ClientSecretExpiresAtAnnotation: "2026-09-01T00:00:00Z"}
+	o := &observation{token: object, credentials: credentialsView{secret: secret}}
+	at := func(t time.Time) float64 { return float64(t.Unix()) }
+	held := goodToken()
+	status := statusOf(noon, object, &plan{}, &result{held: held, matches: true, keep: keepsake{
+		RefreshToken: oauth.NewSensitive("r"), ExpiresAt: noon.Add(720 * time.Hour),
+	}})
+	m.observe(o, status)
+	want := map[string]float64{
+		"tokensync_token_expiration_timestamp_seconds":         at(held.ExpiresAt),
+		"tokensync_token_renewal_timestamp_seconds":            at(status.RenewalTime.Time),
+		"tokensync_refresh_token_expiration_timestamp_seconds": at(noon.Add(720 * time.Hour)),
+		"tokensync_client_secret_expiration_timestamp_seconds": at(time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC)),
+		"tokensync_token_ready":                                1,
+	}
+	if diff := cmp.Diff(want, series(t, "name", "metered")); diff != "" {
+		t.Errorf("with a token (-want +got):\n%s", diff)
+	}
+
+	secret.Annotations[v1alpha1.ClientSecretExpiresAtAnnotation] = "soon"
+	m.observe(o, statusOf(noon, object, &plan{}, &result{}))
+	if diff := cmp.Diff(map[string]float64{"tokensync_token_ready": 0}, series(t, "name", "metered")); diff != "" {
+		t.Errorf("without one (-want +got):\n%s", diff)
+	}
+
+	if uid := m.forget(types.NamespacedName{Namespace: object.Namespace, Name: object.Name}); uid != object.UID {
+		t.Errorf("forgetting gave UID %q", uid)
+	}
+	if left := series(t, "name", "metered"); len(left) != 0 {
+		t.Errorf("series of an OAuthToken that is gone: %v", left)
+	}
+}
+
+func TestRequestsAreCountedByTheirResult(t *testing.T) {
+	m := newMetrics()
+	flow := &oauth.Flow{Vendor: &oauth.Vendor{Name: "metered-vendor"}, Grant: oauth.Password}
+	m.observeRequest(flow, time.Second, nil)
+	m.observeRequest(flow, time.Second, &oauth.Error{Reason: oauth.ReasonInvalidGrant})
+	m.observeRequest(flow, time.Second, errors.Join(&oauth.Error{Reason: oauth.ReasonInvalidGrant}))
+	for result, want := range map[string]float64{"success": 1, "InvalidGrant": 2} {
+		var got dto.Metric
+		if err := m.requests.WithLabelValues("metered-vendor", "Password", result).Write(&got); err != nil || got.GetCounter().GetValue() != want {
+			t.Errorf("%s: %v, want %v", result, got.GetCounter().GetValue(), want)
+		}
+	}
+	if got := series(t, "vendor", "metered-vendor")["tokensync_token_request_duration_seconds"]; got != 3 {
+		t.Errorf("%v durations were observed", got)
+	}
+}
+
+func TestLatenessIsThatOfARenewal(t *testing.T) {
+	m := newMetrics()
+	count := func() (n uint64, sum float64) {
+		var got dto.Metric
+		if err := m.lateness.Write(&got); err != nil {
+			t.Fatal(err)
+		}
+		return got.GetHistogram().GetSampleCount(), got.GetHistogram().GetSampleSum()
+	}
+	before, sum := count()
+	m.observeLateness(&answer{at: noon})                                         // a first token
+	m.observeLateness(&answer{due: noon, at: noon.Add(1500 * time.Millisecond)}) // late
+	m.observeLateness(&answer{due: noon, at: noon.Add(-time.Second)})            // early, since a renewal was asked for
+	after, total := count()
+	if after-before != 2 || total-sum != 1.5 {
+		t.Errorf("%d observations, %v s in sum", after-before, total-sum)
+	}
+}
+
+func TestAManagerThatStartsAnewInTheProcessFindsItsMetrics(t *testing.T) {
+	newMetrics().ready.WithLabelValues("shop", "again").Set(1)
+	newMetrics().ready.WithLabelValues("shop", "again").Set(2)
+	if got := series(t, "name", "again")["tokensync_token_ready"]; got != 2 {
+		t.Errorf("the second manager's value is %v", got)
+	}
+}
+
+func TestTheEndOfAClientSecretIsReadFromItsOwnersAnnotation(t *testing.T) {
+	for text, want := range map[string]time.Time{
+		"":                          {},
+		"tomorrow":                  {},
+		"2026-03-01T12:00:00Z":      noon,
+		"2026-03-01T13:00:00+01:00": noon,
+	} {
+		secret := credentialsSecret("", nil)
+		metav1.SetMetaDataAnnotation(&secret.ObjectMeta, v1alpha1.ClientSecretExpiresAtAnnotation, text)
+		if got := clientSecretExpiry(&observation{credentials: credentialsView{secret: secret}}); !got.Equal(want) {
+			t.Errorf("%q is read as %s", text, got)
+		}
+	}
+}

@@ -1,0 +1,122 @@
+package controller
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/oauth"
+)
+
+func TestProblemsNameTheirRemedy(t *testing.T) {
+	named := func(name string) *corev1.Secret {
+		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, Type: corev1.SecretTypeOpaque}
+	}
+	badMapping := credentialsSecret("client_id=LOST", nil)
+	tests := map[string]struct {
+		problem *problem
+		reason  string
+		remedy  string
+	}{
+		"the credentials Secret is absent": {
+			credentialsProblem(&observation{token: subject()}), v1alpha1.ReasonAwaitingCredentials,
+			"create it with the label tokensync.dev/role=credentials",
+		},
+		"the credentials Secret lacks the label": {
+			credentialsProblem(&observation{token: subject(), credentials: credentialsView{unlabelled: true}}), v1alpha1.ReasonCredentialsNotLabelled,
+			"kubectl -n shop label secret client tokensync.dev/role=credentials",
+		},
+		"the mapping of keys is wrong": {
+			credentialsProblem(&observation{token: subject(), credentials: credentialsView{secret: badMapping}}), v1alpha1.ReasonCredentialsIncomplete,
+			"add the key or correct the annotation",
+		},
+		"a foreign Secret is in the way": {
+			conflictProblem(&observation{token: subject(), target: viewTarget(subject(), named("api"))}), v1alpha1.ReasonSecretConflict,
+			"kubectl -n shop annotate secret api tokensync.dev/adopt-by=api",
+		},
+		"a foreign Secret has the state Secret's name": {
+			conflictProblem(&observation{token: subject(), state: named("api-oauth-state")}), v1alpha1.ReasonSecretConflict, "rename or delete it",
+		},
+		"an older OAuthToken has the target": {
+			conflictProblem(&observation{token: subject(func(o *v1alpha1.OAuthToken) { o.CreationTimestamp = metav1.NewTime(noon) }), rivals: []claim{{name: "older"}}}),
+			v1alpha1.ReasonSecretConflict, "set spec.target.name to another name",
+		},
+		"a quota is used up": {
+			refusedProblem("api", errors.New(`secrets "api" is forbidden: exceeded quota: small, requested: secrets=1`)), v1alpha1.ReasonSecretConflict,
+			"raise it",
+		},
+		"a webhook refuses": {
+			refusedProblem("api", errors.New(`admission webhook "policy.example" denied the request: canary`)), v1alpha1.ReasonSecretConflict,
+			`"policy.example" refuses it: change its policy`,
+		},
+		"something else refuses":    {refusedProblem("api", errors.New("canary")), v1alpha1.ReasonSecretConflict, "compare spec.target"},
+		"repairs do not hold":       {fightProblem(subject()), v1alpha1.ReasonSecretConflict, "--show-managed-fields"},
+		"others were throttled":     {pausedProblem(), v1alpha1.ReasonRateLimited, "fewer of them"},
+		"a refresh was interrupted": {interrupted(), v1alpha1.ReasonRefreshInterrupted, "the refresh token is tried again"},
+		"a refresh token is used up": {
+			personNeeded(&oauth.Flow{Grant: oauth.RefreshToken}, v1alpha1.ReasonAuthorizationRequired), v1alpha1.ReasonAuthorizationRequired,
+			"put a new one under the key refresh_token",
+		},
+		"another OAuthToken spends the refresh token": {
+			seedClaimed(&observation{token: subject(func(o *v1alpha1.OAuthToken) { o.CreationTimestamp = metav1.NewTime(noon) }), seedRivals: []claim{{name: "older"}}}),
+			v1alpha1.ReasonInvalidSpec, "a refresh token of its own",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if test.problem == nil || test.problem.reason != test.reason || !strings.Contains(test.problem.message, test.remedy) {
+				t.Fatalf("got %+v, want reason %s and %q", test.problem, test.reason, test.remedy)
+			}
+			checkMessage(t, test.problem.message)
+		})
+	}
+}
+
+// digits finds what may be a time or a count. Names and numbers of documents are no such thing.
+var digits = regexp.MustCompile(`[0-9]+`)
+
+// checkMessage complains about a message that could differ for the same problem, or that quotes what it must not.
+func checkMessage(t *testing.T, message string) {
+	t.Helper()
+	if digits.MatchString(message) {
+		t.Errorf("the message holds a number: %s", message)
+	}
+	if strings.Contains(message, "canary") {
+		t.Errorf("the message quotes the API server, which may quote the Secret: %s", message)
+	}
+}
+
+func TestFailuresEndByThemselvesOrNeedAPerson(t *testing.T) {
+	alone := map[string]bool{
+		v1alpha1.ReasonRateLimited: true, v1alpha1.ReasonVendorUnavailable: true, v1alpha1.ReasonMalformedResponse: true,
+		v1alpha1.ReasonRefreshInterrupted: true,
+	}
+	for _, reason := range knownReasons() {
+		if got := failureProblem(&v1alpha1.FailureStatus{Reason: reason}).waiting; got != alone[reason] {
+			t.Errorf("%s ends by itself: %t", reason, got)
+		}
+	}
+}
+
+func TestATemplateThatCantBeReadIsFoundBeforeAnyRequest(t *testing.T) {
+	object := subject(func(o *v1alpha1.OAuthToken) {
+		o.Spec.Target = &v1alpha1.Target{Template: &v1alpha1.TargetTemplate{Data: map[string]v1alpha1.TemplateSource{
+			"b": "{{ env `HOME` }}", "a": "{{ .AccessToken", "fine": "{{ .AccessToken }}",
+		}}}
+	})
+	got := templateProblem(object)
+	if got == nil || got.reason != v1alpha1.ReasonTemplateFailed || !strings.HasSuffix(got.message, ": correct spec.target.template") {
+		t.Fatalf("got %+v", got)
+	}
+	if a, b := strings.Index(got.message, "template.data[a]"), strings.Index(got.message, "template.data[b]"); a != 0 || b < a {
+		t.Errorf("faults are not all there, in a stable order: %s", got.message)
+	}
+	if templateProblem(subject()) != nil {
+		t.Error("no template is a problem")
+	}
+}
