@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -71,6 +72,8 @@ type world struct {
 	workers   int
 	hashKey   []byte
 	vendors   string // folder of catalogue entries
+	network   func(*oauth.ClientOptions)
+	logger    logr.Logger
 	stop      func()
 }
 
@@ -84,6 +87,14 @@ func withPlatform(change func(*controller.Platform)) worldOption {
 	return func(w *world) { w.platform = change }
 }
 
+// withNetwork changes how the manager reaches vendors.
+func withNetwork(change func(*oauth.ClientOptions)) worldOption {
+	return func(w *world) { w.network = change }
+}
+
+// withLogger takes what the manager logs, at every level. The default is nowhere.
+func withLogger(logger logr.Logger) worldOption { return func(w *world) { w.logger = logger } }
+
 // newWorld makes a world whose manager runs until the test ends.
 func newWorld(t *testing.T, options ...worldOption) *world {
 	t.Helper()
@@ -95,7 +106,7 @@ func newWorld(t *testing.T, options ...worldOption) *world {
 // newIdleWorld makes a world whose manager does not run yet.
 func newIdleWorld(t *testing.T, options ...worldOption) *world {
 	t.Helper()
-	w := &world{t: t, clock: clock.RealClock{}, workers: 20, hashKey: []byte(strings.Repeat("k", controller.HashKeySize)), stop: func() {}}
+	w := &world{t: t, clock: clock.RealClock{}, workers: 20, hashKey: []byte(strings.Repeat("k", controller.HashKeySize)), stop: func() {}, logger: logr.Discard()}
 	for _, option := range options {
 		option(w)
 	}
@@ -155,7 +166,7 @@ func (w *world) start() {
 	m, err := ctrl.NewManager(cluster, ctrl.Options{
 		Scheme: scheme(w.t), Cache: controller.CacheOptions([]string{w.namespace}), Metrics: off,
 		Client:     client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: &consistent}},
-		Controller: ctrlConfig(), HealthProbeBindAddress: "0",
+		Controller: ctrlConfig(), HealthProbeBindAddress: "0", Logger: w.logger,
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -191,12 +202,14 @@ func (w *world) reconciler(m ctrl.Manager) *controller.Reconciler {
 	if w.platform != nil {
 		w.platform(&platform)
 	}
+	network := oauth.ClientOptions{AllowLoopback: true, InsecureHTTPHosts: platform.InsecureHTTPHosts, Now: w.clock.Now}
+	if w.network != nil {
+		w.network(&network)
+	}
 	return &controller.Reconciler{
 		Client: m.GetClient(), Live: m.GetAPIReader(), HashKey: w.hashKey, Clock: w.clock, Platform: platform,
 		Recorder: m.GetEventRecorder("tokensync"), MaxConcurrentReconciles: w.workers,
-		Vendors: oauth.NewClient(oauth.ClientOptions{
-			AllowLoopback: true, InsecureHTTPHosts: platform.InsecureHTTPHosts, Now: w.clock.Now,
-		}),
+		Vendors: oauth.NewClient(network),
 	}
 }
 
