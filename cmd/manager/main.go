@@ -3,8 +3,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 
@@ -27,7 +29,7 @@ import (
 )
 
 func main() {
-	if err := run(ctrl.SetupSignalHandler(), os.Args[1:]); err != nil {
+	if err := run(ctrl.SetupSignalHandler(), os.Stdout, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "tokensync:", err)
 		os.Exit(1)
 	}
@@ -35,23 +37,30 @@ func main() {
 
 // run is the life of the process. It returns when the context ends, leadership is lost, or a part fails, and only after every refresh
 // token that was received is saved.
-func run(ctx context.Context, arguments []string) error {
-	flags := flag.NewFlagSet("manager", flag.ExitOnError)
+func run(ctx context.Context, out io.Writer, arguments []string) error {
+	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
+	flags.SetOutput(out)
 	o := registerFlags(flags)
 	logging := zap.Options{}
 	logging.BindFlags(flags)
 	config.RegisterFlags(flags)
-	if err := flags.Parse(arguments); err != nil {
+	if err := flags.Parse(arguments); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	if o.printVersion {
-		_, err := fmt.Fprintln(os.Stdout, versionText())
+		_, err := fmt.Fprintln(out, versionText())
 		return err
 	}
 	if err := o.validate(flags.Args()); err != nil {
 		return err
 	}
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
+	catalogue, err := oauth.LoadCatalogue(o.vendorsDir)
+	if err != nil {
+		return fmt.Errorf("load the vendor catalogue, with --vendors-dir=%q: %w", o.vendorsDir, err)
+	}
 	restConfig, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("find the cluster: %w", err)
@@ -61,7 +70,7 @@ func run(ctx context.Context, arguments []string) error {
 	if err != nil {
 		return err
 	}
-	reconciler, err := newReconciler(ctx, m, o)
+	reconciler, err := newReconciler(ctx, m, o, catalogue)
 	if err != nil {
 		return err
 	}
@@ -105,17 +114,13 @@ func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
 func cacheIsFilled(m manager.Manager) healthz.Checker {
 	return func(request *http.Request) error {
 		if !m.GetCache().WaitForCacheSync(request.Context()) {
-			return fmt.Errorf("the cache is not filled yet")
+			return errors.New("the cache is not filled yet")
 		}
 		return nil
 	}
 }
 
-func newReconciler(ctx context.Context, m ctrl.Manager, o *options) (*controller.Reconciler, error) {
-	catalogue, err := oauth.LoadCatalogue(o.vendorsDir)
-	if err != nil {
-		return nil, fmt.Errorf("load the vendor catalogue: %w", err)
-	}
+func newReconciler(ctx context.Context, m ctrl.Manager, o *options, catalogue *oauth.Catalogue) (*controller.Reconciler, error) {
 	direct, err := client.New(m.GetConfig(), client.Options{Scheme: m.GetScheme()})
 	if err != nil {
 		return nil, err

@@ -70,39 +70,48 @@ func TestBothAddressesOfMetadataAreTried(t *testing.T) {
 		asked     []string
 	}{
 		"OpenID Connect without a path": {
-			"", map[string]string{"/.well-known/openid-configuration": documentOf("ORIGIN")},
+			"",
+			map[string]string{"/.well-known/openid-configuration": documentOf("ORIGIN")},
 			[]string{"GET /.well-known/openid-configuration"},
 		},
 		"OpenID Connect appends to a path": {
-			"/auth2/t1", map[string]string{"/auth2/t1/.well-known/openid-configuration": documentOf("ORIGIN/auth2/t1")},
+			"/auth2/t1",
+			map[string]string{"/auth2/t1/.well-known/openid-configuration": documentOf("ORIGIN/auth2/t1")},
 			[]string{"GET /auth2/t1/.well-known/openid-configuration"},
 		},
 		"RFC 8414 without a path": {
-			"", map[string]string{"/.well-known/oauth-authorization-server": documentOf("ORIGIN")},
+			"",
+			map[string]string{"/.well-known/oauth-authorization-server": documentOf("ORIGIN")},
 			[]string{"GET /.well-known/openid-configuration", "GET /.well-known/oauth-authorization-server"},
 		},
 		"RFC 8414 inserts before a path": {
-			"/auth2/t1", map[string]string{"/.well-known/oauth-authorization-server/auth2/t1": documentOf("ORIGIN/auth2/t1")},
+			"/auth2/t1",
+			map[string]string{"/.well-known/oauth-authorization-server/auth2/t1": documentOf("ORIGIN/auth2/t1")},
 			[]string{"GET /auth2/t1/.well-known/openid-configuration", "GET /.well-known/oauth-authorization-server/auth2/t1"},
 		},
 		"a slash at the end is the issuer's, not the address's": {
-			"/auth2/", map[string]string{"/auth2/.well-known/openid-configuration": documentOf("ORIGIN/auth2/")},
+			"/auth2/",
+			map[string]string{"/auth2/.well-known/openid-configuration": documentOf("ORIGIN/auth2/")},
 			[]string{"GET /auth2/.well-known/openid-configuration"},
 		},
 		"escaped paths stay escaped": {
-			"/a%2Fb", map[string]string{"/a%2Fb/.well-known/openid-configuration": documentOf("ORIGIN/a%2Fb")},
+			"/a%2Fb",
+			map[string]string{"/a%2Fb/.well-known/openid-configuration": documentOf("ORIGIN/a%2Fb")},
 			[]string{"GET /a%2Fb/.well-known/openid-configuration"},
 		},
 		"a page instead of the first one": {
-			"", map[string]string{"/.well-known/openid-configuration": "<html>", "/.well-known/oauth-authorization-server": documentOf("ORIGIN")},
+			"",
+			map[string]string{"/.well-known/openid-configuration": "<html>", "/.well-known/oauth-authorization-server": documentOf("ORIGIN")},
 			[]string{"GET /.well-known/openid-configuration", "GET /.well-known/oauth-authorization-server"},
 		},
 		"a redirect instead of the first one": {
-			"", map[string]string{"/.well-known/openid-configuration": "302", "/.well-known/oauth-authorization-server": documentOf("ORIGIN")},
+			"",
+			map[string]string{"/.well-known/openid-configuration": "302", "/.well-known/oauth-authorization-server": documentOf("ORIGIN")},
 			[]string{"GET /.well-known/openid-configuration", "GET /.well-known/oauth-authorization-server"},
 		},
 		"a trailing comma and a byte order mark": {
-			"", map[string]string{"/.well-known/openid-configuration": "\xef\xbb\xbf" + strings.TrimSuffix(documentOf("ORIGIN"), "}") + ",}"},
+			"",
+			map[string]string{"/.well-known/openid-configuration": "\xef\xbb\xbf" + strings.TrimSuffix(documentOf("ORIGIN"), "}") + ",}"},
 			[]string{"GET /.well-known/openid-configuration"},
 		},
 	} {
@@ -155,7 +164,8 @@ func TestMetadataThatCanNotBeUsed(t *testing.T) {
 		"a redirect":                             {map[string]string{openID: "302"}, Error{Class: Malformed, Reason: ReasonMalformedResponse, StatusCode: 302, Sent: true}, "redirect", 2},
 		"a server that is down: the other address is not tried": {
 			map[string]string{openID: "502", rfc8414: documentOf("ORIGIN")},
-			Error{Class: Transient, Reason: ReasonVendorUnavailable, StatusCode: 502, Sent: true}, "HTTP status 502", 1,
+			Error{Class: Transient, Reason: ReasonVendorUnavailable, StatusCode: 502, Sent: true},
+			"HTTP status 502", 1,
 		},
 		"a server that asks for a pause": {
 			map[string]string{openID: "429"}, Error{Class: Throttled, Reason: ReasonRateLimited, StatusCode: 429, Sent: true, Definite: true}, "pause", 1,

@@ -131,6 +131,8 @@ func (a *answer) read(response *http.Response) error {
 
 // tooLate is the failure of a request that was held back after its time.
 func tooLate(sent bool) *Error {
-	return &Error{Class: Transient, Reason: ReasonVendorUnavailable, Sent: sent,
-		Message: "The connection came too late for the request to be sent safely. It is made anew; check the network if this stays."}
+	return &Error{
+		Class: Transient, Reason: ReasonVendorUnavailable, Sent: sent,
+		Message: "The connection came too late for the request to be sent safely. It is made anew; check the network if this stays.",
+	}
 }

@@ -88,8 +88,10 @@ func (p *pool) closeIdle() {
 func (c *Client) transport(ctx context.Context, at endpoint, target *url.URL, r *Request) (*http.Transport, *Error) {
 	proxy, err := c.options.Proxy(&http.Request{URL: target})
 	if err != nil {
-		return nil, &Error{Class: Transient, Reason: ReasonVendorUnavailable,
-			Message: "The proxy settings of the manager are not valid. Correct HTTPS_PROXY, HTTP_PROXY and NO_PROXY of its Deployment."}
+		return nil, &Error{
+			Class: Transient, Reason: ReasonVendorUnavailable,
+			Message: "The proxy settings of the manager are not valid. Correct HTTPS_PROXY, HTTP_PROXY and NO_PROXY of its Deployment.",
+		}
 	}
 	key := poolKey{endpoint: target.Scheme + "://" + target.Host, caBundle: sha256.Sum256(r.CABundle), once: r.refresh}
 	dial := c.guard.dial(c.options.Resolver)
@@ -140,8 +142,10 @@ func trustedRoots(caBundle []byte) (*x509.CertPool, *Error) {
 		roots = x509.NewCertPool()
 	}
 	if len(caBundle) > 0 && !roots.AppendCertsFromPEM(caBundle) {
-		return nil, &Error{Class: Rejected, Reason: ReasonInvalidSpec,
-			Message: "spec.caBundle holds no certificate that can be read. Put one or more PEM blocks of type CERTIFICATE there."}
+		return nil, &Error{
+			Class: Rejected, Reason: ReasonInvalidSpec,
+			Message: "spec.caBundle holds no certificate that can be read. Put one or more PEM blocks of type CERTIFICATE there.",
+		}
 	}
 	return roots, nil
 }

@@ -42,14 +42,16 @@ func TestExamplesResolve(t *testing.T) {
 			Settings{Vendor: "abbyy-vantage", Grant: AuthorizationCode, Parameters: map[string]string{"region": "eu"}, Credentials: client()},
 			want{
 				AuthorizationCode, "https://vantage-eu.abbyy.com/auth2/connect/token", ClientSecretPost,
-				[]string{"openid", "permissions", "global.wildcard", "offline_access"}, []string{"client_id", "client_secret"},
+				[]string{"openid", "permissions", "global.wildcard", "offline_access"},
+				[]string{"client_id", "client_secret"},
 			},
 		},
 		"ABBYY Vantage, client credentials": {
 			Settings{Vendor: "abbyy-vantage", Grant: ClientCredentials, Parameters: map[string]string{"region": "us"}, Credentials: client()},
 			want{
 				ClientCredentials, "https://vantage-us.abbyy.com/auth2/connect/token", ClientSecretPost,
-				[]string{"openid", "permissions", "global.wildcard"}, []string{"client_id", "client_secret"},
+				[]string{"openid", "permissions", "global.wildcard"},
+				[]string{"client_id", "client_secret"},
 			},
 		},
 		"Bright Pattern": {
@@ -59,7 +61,8 @@ func TestExamplesResolve(t *testing.T) {
 			},
 			want{
 				ClientCredentials, "https://example.brightpattern.com/configapi/v2/oauth/token", ClientSecretPost,
-				nil, []string{"client_id", "client_secret", "host"},
+				nil,
+				[]string{"client_id", "client_secret", "host"},
 			},
 		},
 		"generic": {
@@ -74,7 +77,8 @@ func TestExamplesResolve(t *testing.T) {
 			},
 			want{
 				ClientCredentials, "https://login.warehouse.example/oauth2/token", ClientSecretBasic,
-				[]string{"orders.read", "orders.write"}, []string{"client_id", "client_secret"},
+				[]string{"orders.read", "orders.write"},
+				[]string{"client_id", "client_secret"},
 			},
 		},
 		"Genesys Cloud, authorization code": {
@@ -84,7 +88,8 @@ func TestExamplesResolve(t *testing.T) {
 			},
 			want{
 				AuthorizationCode, "https://login.mypurecloud.com.au/oauth/token", ClientSecretBasic,
-				[]string{"users", "conversations"}, []string{"client_id", "client_secret"},
+				[]string{"users", "conversations"},
+				[]string{"client_id", "client_secret"},
 			},
 		},
 		"Genesys Cloud, client credentials": {
@@ -117,7 +122,8 @@ func TestExamplesResolve(t *testing.T) {
 			Settings{Vendor: "sfr-global-contact-center", Parameters: map[string]string{"tenant": "sfrxxx01-sfrresell"}, Credentials: client()},
 			want{
 				Password, "https://auth.sfrglobalcc.com/identity/connect/token", ClientSecretPost,
-				[]string{"supervisor_api"}, []string{"client_id", "client_secret", "password", "username"},
+				[]string{"supervisor_api"},
+				[]string{"client_id", "client_secret", "password", "username"},
 			},
 		},
 	}
@@ -168,7 +174,7 @@ func TestFaults(t *testing.T) {
 	}{
 		"an unknown vendor": {
 			genesys, func(s *Settings) { s.Vendor = "genesis" }, ReasonInvalidSpec,
-			`spec.vendor "genesis" is not in the catalogue: use one of abbyy-vantage, bright-pattern, generic, genesys-cloud, sfr-global-contact-center`,
+			`spec.vendor "genesis" is not in the catalogue: use one of ` + strings.Join(mustLoad(t, "").Names(), ", "),
 		},
 		"a grant that the vendor lacks": {
 			genesys, func(s *Settings) { s.Grant = Password }, ReasonInvalidSpec,
@@ -284,7 +290,8 @@ func TestFaults(t *testing.T) {
 			`spec.endpoints.tokenURL must be a URL that starts with https://`,
 		},
 		"missing credentials": {
-			Settings{Vendor: "sfr-global-contact-center", Parameters: map[string]string{"tenant": "x"}}, func(s *Settings) { s.Credentials = Credentials{} },
+			Settings{Vendor: "sfr-global-contact-center", Parameters: map[string]string{"tenant": "x"}},
+			func(s *Settings) { s.Credentials = Credentials{} },
 			ReasonCredentialsIncomplete,
 			`the credentials Secret lacks client_id, client_secret, password, username: add what is missing, or map existing keys with the annotation ` +
 				`tokensync.dev/keys`,

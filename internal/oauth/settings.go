@@ -62,8 +62,10 @@ type namedEndpoint struct {
 // all lists the endpoints by field.
 func (e *Endpoints) all() []namedEndpoint {
 	return []namedEndpoint{
-		{"tokenURL", &e.TokenURL}, {"authorizationURL", &e.AuthorizationURL},
-		{"revocationURL", &e.RevocationURL}, {"issuerURL", &e.IssuerURL},
+		{"tokenURL", &e.TokenURL},
+		{"authorizationURL", &e.AuthorizationURL},
+		{"revocationURL", &e.RevocationURL},
+		{"issuerURL", &e.IssuerURL},
 	}
 }
 

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"tokensync.dev/tokensync/internal/kubetest"
+)
+
+func TestVersionNamesVersionCommitAndGo(t *testing.T) {
+	var out bytes.Buffer
+	if err := run(t.Context(), &out, []string{"--version"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"tokensync dev", "commit unknown", "go1."} {
+		if !strings.Contains(out.String(), part) {
+			t.Errorf("%q lacks %q", out.String(), part)
+		}
+	}
+}
+
+func TestFlagsThatCanNotBeMeantAreRefused(t *testing.T) {
+	for about, c := range map[string]struct{ argument, want string }{
+		"an argument that is no flag":    {"leader-elect", "is no flag"},
+		"a flag that does not exist":     {"--leader-elections", "not defined"},
+		"no workers":                     {"--max-concurrent-reconciles=0", "at least 1"},
+		"a portal, which is not there":   {"--portal-bind-address=:8080", "no portal yet"},
+		"a folder of vendors that isn't": {"--vendors-dir=/does/not/exist", "/does/not/exist"},
+	} {
+		t.Run(about, func(t *testing.T) {
+			kubeconfig := "--kubeconfig=" + writeKubeconfig(t, &rest.Config{Host: "https://127.0.0.1:1"})
+			err := run(t.Context(), io.Discard, []string{kubeconfig, "--leader-elect=false", "--metrics-bind-address=0", "--health-probe-bind-address=0", c.argument})
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want one with %q", err, c.want)
+			}
+		})
+	}
+}
+
+// The whole process but for the signal handler: it leads, gets ready, shows its metrics to who may read them and to nobody else, keeps its
+// hash key, and ends in order.
+func TestTheManagerServesAndEnds(t *testing.T) {
+	cluster := kubetest.Start(t)
+	admin := kubernetes.NewForConfigOrDie(cluster)
+	t.Setenv("POD_NAMESPACE", "tokensync-system")
+	system := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "tokensync-system"}}
+	if _, err := admin.CoreV1().Namespaces().Create(t.Context(), system, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	metrics, health := freeAddress(t), freeAddress(t)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- run(ctx, io.Discard, []string{
+			"--kubeconfig=" + writeKubeconfig(t, cluster), "--metrics-bind-address=" + metrics, "--health-probe-bind-address=" + health,
+		})
+	}()
+	await(t, "readiness", func() bool { return status(t, "http://"+health+"/readyz", "") == http.StatusOK })
+	await(t, "metrics that are closed to strangers", func() bool { return status(t, "https://"+metrics+"/metrics", "") == http.StatusUnauthorized })
+	token := metricsReader(t, admin)
+	await(t, "metrics that are open to a reader", func() bool { return status(t, "https://"+metrics+"/metrics", token) == http.StatusOK })
+	key, err := admin.CoreV1().Secrets("tokensync-system").Get(t.Context(), "tokensync-hash-key", metav1.GetOptions{})
+	if err != nil || len(key.Data["key"]) != 32 {
+		t.Errorf("the hash key: %d bytes, %v", len(key.Data["key"]), err)
+	}
+	await(t, "leadership", func() bool {
+		lease, err := admin.CoordinationV1().Leases("tokensync-system").Get(t.Context(), "tokensync-manager", metav1.GetOptions{})
+		return err == nil && lease.Spec.HolderIdentity != nil && *lease.Spec.HolderIdentity != ""
+	})
+	stop()
+	if err := <-ended; err != nil {
+		t.Errorf("the manager did not end in order: %v", err)
+	}
+	lease, err := admin.CoordinationV1().Leases("tokensync-system").Get(t.Context(), "tokensync-manager", metav1.GetOptions{})
+	if err != nil || *lease.Spec.HolderIdentity != "" {
+		t.Errorf("the lease was not given back: %v, %v", lease, err)
+	}
+}
+
+// metricsReader makes a service account that may read metrics, and returns its token.
+func metricsReader(t *testing.T, admin *kubernetes.Clientset) string {
+	t.Helper()
+	name := metav1.ObjectMeta{Name: "metrics-reader", Namespace: "default"}
+	_, err := admin.CoreV1().ServiceAccounts("default").Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: name}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	role := &rbacv1.ClusterRole{
+		ObjectMeta: metav1.ObjectMeta{Name: name.Name},
+		Rules:      []rbacv1.PolicyRule{{NonResourceURLs: []string{"/metrics"}, Verbs: []string{"get"}}},
+	}
+	if _, err := admin.RbacV1().ClusterRoles().Create(t.Context(), role, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: name.Name}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name.Name},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: name.Name, Namespace: name.Namespace}},
+	}
+	if _, err := admin.RbacV1().ClusterRoleBindings().Create(t.Context(), binding, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	token, err := admin.CoreV1().ServiceAccounts("default").CreateToken(t.Context(), name.Name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token.Status.Token
+}
+
+// status asks a URL for its status; 0 where nobody answers.
+func status(t *testing.T, url, token string) int {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		return 0
+	}
+	defer response.Body.Close()
+	return response.StatusCode
+}
+
+func await(t *testing.T, what string, there func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !there(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no %s within a minute", what)
+		}
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+func writeKubeconfig(t *testing.T, cluster *rest.Config) string {
+	t.Helper()
+	config := clientcmdapi.NewConfig()
+	config.Clusters["test"] = &clientcmdapi.Cluster{Server: cluster.Host, CertificateAuthorityData: cluster.CAData}
+	config.AuthInfos["test"] = &clientcmdapi.AuthInfo{ClientCertificateData: cluster.CertData, ClientKeyData: cluster.KeyData}
+	config.Contexts["test"] = &clientcmdapi.Context{Cluster: "test", AuthInfo: "test"}
+	config.CurrentContext = "test"
+	content, err := clientcmd.Write(*config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "kubeconfig.yaml")
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
