@@ -3,7 +3,6 @@ package controller
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"text/template"
 	"text/template/parse"
@@ -11,6 +10,12 @@ import (
 
 // maxTemplateOutput is what all rendered keys of one Secret may hold together: the API server refuses a Secret over 1 MiB.
 const maxTemplateOutput = 1 << 20
+
+// maxPlace is how many bytes a message quotes of the place in a template that fails.
+const maxPlace = 80
+
+// maxRange is how many entries a list of the vendor's answer may have where a template has a range.
+const maxRange = 1000
 
 // templateView is what a template of the target sees.
 type templateView struct {
@@ -26,6 +31,9 @@ func renderTemplate(key, source string, view templateView) ([]byte, error) {
 	parsed, err := parseTemplate(key, source)
 	if err != nil {
 		return nil, err
+	}
+	if ranges(parsed) && longest(view.Extra) > maxRange {
+		return nil, fmt.Errorf("template.data[%s] uses range, and the vendor's answer holds a list of more than %d entries: write out what is needed", key, maxRange)
 	}
 	out := &boundedBuffer{left: maxTemplateOutput}
 	if err := parsed.Execute(out, view); err != nil {
@@ -93,7 +101,7 @@ func executionFault(err error) string {
 	}
 	if _, place, ok := strings.Cut(text, "executing "); ok {
 		if place, _, ok = strings.Cut(place, ": "); ok {
-			return "fails at " + place
+			return "fails at " + clip(place, maxPlace)
 		}
 	}
 	return "fails when it is rendered"
@@ -113,13 +121,3 @@ func (b *boundedBuffer) Write(p []byte) (int, error) {
 	}
 	return b.text.Write(p)
 }
-
-// usesExtra tells whether a template may read .Extra: by name, or through the whole view. A template that can't be told counts as one
-// that does.
-func usesExtra(root *parse.ListNode) bool {
-	text := root.String()
-	return strings.Contains(text, "Extra") || wholeView.MatchString(text)
-}
-
-// wholeView finds a dot or a dollar that stands for the view itself, such as in {{ . | toJson }} or {{ $ }}.
-var wholeView = regexp.MustCompile(`{{[^}]*([\s(|]|^|{{)[.$]([\s)|}]|$)`)

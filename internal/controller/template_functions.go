@@ -7,22 +7,24 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"strings"
 	"text/template"
 
 	"github.com/Masterminds/sprig/v3"
 )
 
-// maxTemplateWork is how many bytes all function results of one rendering may hold together. Without it a value could be doubled with
-// every line.
+// maxTemplateWork is how many bytes the arguments and results of all function calls of one rendering may hold together. Without it a
+// value could be doubled with every line, or a long one searched again and again.
 const maxTemplateWork = 8 << 20
 
 // templateFunctions are deterministic, read nothing from outside, and allocate no more than a small multiple of their arguments.
-// sprig's own hermetic map is not that: bcrypt, shuffle, until and repeat are in it. The engine's own printing functions are replaced by
-// metered ones.
+// sprig's own hermetic map is not that: bcrypt, shuffle, until and repeat are in it. Nor are toPrettyJson, whose indentation grows with
+// depth, and regexMatch, whose time grows with the pattern. The engine's own printing functions are replaced by metered ones.
 func templateFunctions(m *meter) template.FuncMap {
 	functions := template.FuncMap{
 		"dockerconfigjson": m.watch(dockerConfigJSON),
 		"html":             m.watch(template.HTMLEscaper),
+		"join":             m.watch(m.join),
 		"js":               m.watch(template.JSEscaper),
 		"print":            m.watch(fmt.Sprint),
 		"printf":           m.watch(narrowPrintf),
@@ -39,16 +41,16 @@ func templateFunctions(m *meter) template.FuncMap {
 func allowedSprigFunctions() []string {
 	return []string{
 		"b64dec", "b64enc", "contains", "default", "dict", "empty", "first", "fromJson", "get", "hasKey", "hasPrefix", "hasSuffix",
-		"join", "kindIs", "last", "list", "lower", "quote", "regexMatch", "rest", "sha256sum", "splitList", "squote", "substr",
-		"ternary", "toJson", "toPrettyJson", "toRawJson", "toString", "trim", "trimAll", "trimPrefix", "trimSuffix", "trunc", "upper",
+		"kindIs", "last", "list", "lower", "quote", "rest", "sha256sum", "splitList", "squote", "substr", "ternary", "toJson",
+		"toRawJson", "toString", "trim", "trimAll", "trimPrefix", "trimSuffix", "trunc", "upper",
 	}
 }
 
-// meter bounds what the functions of one rendering produce.
+// meter bounds what the functions of one rendering take and give.
 type meter struct{ left int }
 
-// watch returns a function like f whose results count. Past the bound it panics with errTooMuchOutput, which the template engine turns
-// into an error.
+// watch returns a function like f whose arguments and results count. Past the bound it panics with errTooMuchOutput, which the template
+// engine turns into an error.
 func (m *meter) watch(f any) any {
 	function := reflect.ValueOf(f)
 	call := function.Call
@@ -56,10 +58,27 @@ func (m *meter) watch(f any) any {
 		call = function.CallSlice
 	}
 	return reflect.MakeFunc(function.Type(), func(arguments []reflect.Value) []reflect.Value {
+		for _, argument := range arguments {
+			m.count(argument)
+		}
 		results := call(arguments)
 		m.count(results[0])
 		return results
 	}).Interface()
+}
+
+// join puts the parts of a list together with a separator, which counts as often as it is written.
+func (m *meter) join(separator string, list any) string {
+	parts := reflect.ValueOf(list)
+	if parts.Kind() != reflect.Slice {
+		return fmt.Sprint(list)
+	}
+	texts := make([]string, parts.Len())
+	for i := range texts {
+		texts[i] = fmt.Sprint(parts.Index(i).Interface())
+		m.count(reflect.ValueOf(separator))
+	}
+	return strings.Join(texts, separator)
 }
 
 // count adds the size of a value, with all that it holds, as it would be printed.
@@ -86,13 +105,13 @@ func (m *meter) count(value reflect.Value) {
 	} // numbers and the like have the size of the one taken off above
 }
 
-// widths finds widths and precisions by which a few bytes of format make kilobytes.
-var widths = regexp.MustCompile(`%[^a-zA-Z%]*([0-9]{4}|\*)`)
+// costly finds what lets a few bytes of format make kilobytes: wide widths and precisions, and one argument printed many times.
+var costly = regexp.MustCompile(`%[^a-zA-Z%]*([0-9]{4}|[*[])`)
 
-// narrowPrintf is printf without wide paddings.
+// narrowPrintf is printf without wide paddings and without indexes of arguments.
 func narrowPrintf(format string, values ...any) (string, error) {
-	if widths.MatchString(format) {
-		return "", errors.New("printf has a width or precision over 999")
+	if costly.MatchString(format) {
+		return "", errors.New("printf has a width or precision over 999, or an argument's index")
 	}
 	return fmt.Sprintf(format, values...), nil
 }
