@@ -24,7 +24,9 @@ WITH_CONTROL_PLANE := KUBEBUILDER_ASSETS=$$(hack/kube/build.sh); export KUBEBUIL
 
 .PHONY: demo
 demo: ## Watch it work: a local control plane, a scripted vendor, the real manager (KEEP=1 leaves them running)
-	@$(WITH_CONTROL_PLANE); KEEP="$(KEEP)" go run ./hack/demo
+	@[ -x bin/demo/demo ] || echo 'Building the demo (a minute or two the first time)'
+	@go build -o bin/demo/ ./hack/demo ./cmd/manager
+	@KEEP='$(KEEP)' exec bin/demo/demo # with no shell between, so that a signal to make reaches it
 
 ##@ Develop
 

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// grace is how long a process may take to end after SIGTERM, before it is killed.
+const grace = 15 * time.Second
+
+// command is one that ends with its context, and with all that it started. It has a process group of its own, so that Ctrl-C reaches
+// the demo alone, which stops everything in order.
+func command(ctx context.Context, name string, arguments ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, arguments...) //nolint:gosec // the demo's own commands, no one else's input
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = grace
+	return cmd
+}
+
+// output runs a command and returns what it prints; that is in the error, too.
+func output(ctx context.Context, cmd *exec.Cmd) (string, error) {
+	printed, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		return "", whyEnded(ctx)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: %w\n%s", filepath.Base(cmd.Path), err, printed)
+	}
+	return strings.TrimSpace(string(printed)), nil
+}
+
+// process is a command that runs until it is stopped.
+type process struct {
+	cancel context.CancelFunc
+	ended  chan struct{} // closed after err is set
+	err    error
+}
+
+// start runs the command that a context is made into.
+func start(ctx context.Context, prepare func(context.Context) *exec.Cmd) (*process, error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	cmd := prepare(ctx)
+	if err := cmd.Start(); err != nil {
+		cancel()
+		return nil, err
+	}
+	p := &process{cancel: cancel, ended: make(chan struct{})}
+	go func() {
+		defer close(p.ended)
+		p.err = cmd.Wait()
+	}()
+	return p, nil
+}
+
+// hasEnded tells whether the process is gone, without having been asked.
+func (p *process) hasEnded() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// stop asks the process to end and waits for it.
+func (p *process) stop() {
+	p.cancel()
+	<-p.ended
+}
