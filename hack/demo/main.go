@@ -53,6 +53,7 @@ func main() {
 
 // tellEnd says how it ended, and returns the exit code.
 func tellEnd(s *screen, err error) int {
+	s.settle()
 	switch {
 	case err == nil:
 		s.line("Stopped; nothing is left behind.")
@@ -86,16 +87,17 @@ func run(ctx context.Context, s *screen, keep bool) (err error) {
 	}()
 	bounded, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("all of it should be done within %s", limit))
 	defer cancel()
-	if err := play(bounded, scene, s); err != nil {
-		s.note(scene.managerLog())
-		return err
+	err = play(bounded, scene, s)
+	if err == nil && keep {
+		err = stayUp(ctx, scene, s)
 	}
-	s.heading(fmt.Sprintf("All of it happened as it should, in %s.", seconds(s.clock.Since(s.began))))
-	if keep {
-		return stayUp(ctx, scene, s)
+	s.settle()
+	if log := scene.managerLog(); err != nil && !errors.Is(err, context.Canceled) && log != "" {
+		s.heading("The manager's last words")
+		s.note(log)
 	}
 	s.working("stopping")
-	return nil
+	return err
 }
 
 // play starts everything and lets the story happen.
@@ -103,7 +105,12 @@ func play(ctx context.Context, scene *scene, s *screen) error {
 	if err := scene.setUp(ctx, s); err != nil {
 		return err
 	}
-	return tell(ctx, newStage(scene, s))
+	if err := tell(ctx, newStage(scene, s)); err != nil {
+		return err
+	}
+	s.settle()
+	s.heading(fmt.Sprintf("All of it happened as it should, in %s.", seconds(s.clock.Since(s.began))))
+	return nil
 }
 
 // whyEnded tells why a context has ended: context.Canceled after a signal, else what the limit of time was for.

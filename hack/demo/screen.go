@@ -26,7 +26,9 @@ type screen struct {
 	began time.Time
 	size  func() (width, height int, isTerminal bool)
 	color bool
-	live  []string // as it stands on the terminal
+
+	live    []string // as it stands on the terminal
+	passing bool     // the live part is a line that tells what goes on
 }
 
 // newScreen writes to a file. The environment variable NO_COLOR, when set, does what it says.
@@ -72,12 +74,27 @@ func (s *screen) step(what string, do func() error) error {
 	if err := do(); err != nil {
 		return err
 	}
-	s.done(fmt.Sprintf("%s %s", what, s.paint(dim, "("+seconds(s.clock.Since(began))+")")))
+	took := s.clock.Since(began)
+	if took >= 100*time.Millisecond {
+		what += " " + s.paint(dim, "("+seconds(took)+")")
+	}
+	s.done(what)
 	return nil
 }
 
 // working tells, on a terminal, what is going on until the next line.
-func (s *screen) working(what string) { s.show([]string{"  " + s.paint(dim, "… "+what)}) }
+func (s *screen) working(what string) {
+	s.show([]string{"  " + s.paint(dim, "… "+what)})
+	s.passing = true
+}
+
+// settle makes the live part a part of the story.
+func (s *screen) settle() {
+	if s.passing {
+		s.show(nil)
+	}
+	s.live = nil
+}
 
 // change is a line about a change, where there is no live part that shows it.
 func (s *screen) change(text string) {
@@ -97,7 +114,7 @@ func (s *screen) show(lines []string) {
 		return
 	}
 	s.write(s.rewind() + joined(lines))
-	s.live = lines
+	s.live, s.passing = lines, false
 }
 
 // isLive tells whether there is a live part.

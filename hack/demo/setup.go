@@ -45,7 +45,7 @@ func (s *scene) setUp(ctx context.Context, screen *screen) error {
 	}{
 		{"etcd and kube-apiserver", s.startCluster},
 		{"kubectl apply --server-side -k " + installation, s.install},
-		{fmt.Sprintf("a scripted vendor that plays all of them, with tokens that live %s", briefly(lifetime)), s.startVendor},
+		{fmt.Sprintf("a scripted vendor that plays all five, with tokens that live %s", briefly(lifetime)), s.startVendor},
 		{"kubectl apply -f " + manifests, s.applyManifests},
 		{"a key pair where the SAML example says (PEM)", s.fillInKeyPair},
 		{"endpoints of the scripted vendor for the generic example, whose own do not exist", s.redirect},
@@ -81,7 +81,7 @@ func (s *scene) managerLog() string {
 	if s.manager == nil {
 		return ""
 	}
-	return "The manager's last words:\n" + s.manager.lastLines()
+	return s.manager.lastLines()
 }
 
 func (s *scene) startCluster(context.Context) (err error) {

@@ -31,6 +31,9 @@ func (s style) paint(text string) string {
 // hidden stands for every value of a Secret.
 const hidden = "•••"
 
+// none stands for what is not there.
+const none = "–"
+
 // gap is the space between two columns.
 const gap = 2
 
@@ -57,9 +60,12 @@ func header(names ...string) []cell {
 
 // tokenRow is an OAuthToken as a row.
 func tokenRow(t tokenView, now time.Time) []cell {
+	expires, renewed := none, none
+	if !t.expiresAt.IsZero() {
+		expires, renewed = until(t.expiresAt, now), fmt.Sprintf("%d×", t.renewals)
+	}
 	return []cell{
-		{t.name, bold}, readyCell(t), reasonCell(t), {until(t.expiresAt, now), plain},
-		{fmt.Sprintf("%d×", t.renewals), plain}, {t.vendor, plain}, {t.grant, plain},
+		{t.name, bold}, readyCell(t), reasonCell(t), {expires, plain}, {renewed, plain}, {t.vendor, plain}, {t.grant, plain},
 	}
 }
 
@@ -68,7 +74,7 @@ func readyCell(t tokenView) cell {
 	case t.ready.isTrue():
 		return cell{"True", green}
 	case t.ready.status == "":
-		return cell{"–", dim}
+		return cell{none, dim}
 	case interactive(t):
 		return cell{string(t.ready.status), yellow}
 	default:
@@ -97,8 +103,6 @@ func secretRow(s secretView) []cell {
 func until(t, now time.Time) string {
 	left := t.Sub(now).Round(time.Second)
 	switch {
-	case t.IsZero():
-		return "–"
 	case left < 0:
 		return "expired"
 	case left >= 48*time.Hour:
