@@ -25,7 +25,7 @@ type result struct {
 	keep    keepsake
 	scopes  []string // of a token that was just written
 
-	failure   *v1alpha1.FailureStatus // nil: the last request succeeded, or none was made since the spec changed
+	failure   *v1alpha1.FailureStatus // nil: the last request succeeded
 	recent    []time.Time             // failed requests of the past hour
 	attempted bool                    // a request was made now
 	notices   []notice
@@ -42,11 +42,10 @@ type notice struct {
 // unchanged is the result of a plan that did nothing.
 func (p *plan) unchanged(o *observation) *result {
 	failures := failuresOf(o.token.Status)
-	r := &result{held: p.held, matches: p.matches, problem: p.problem, keep: p.keep, recent: failures.Recent, at: p.decision.At}
-	if p.failuresCurrent(o.token) {
-		r.failure = o.token.Status.Failures
+	return &result{
+		held: p.held, matches: p.matches, problem: p.problem, keep: p.keep, recent: failures.Recent, at: p.decision.At,
+		failure: o.token.Status.Failures, // also of a former spec: the next request keeps its distance from it
 	}
-	return r
 }
 
 // succeeded keeps what the vendor gave: first the refresh token, in the state Secret; then the answer, until the target holds it.
@@ -67,6 +66,7 @@ func (r *Reconciler) succeeded(ctx context.Context, o *observation, p *plan, tok
 	r.answers.put(o.token.UID, given)
 	rendered, err := render(o.token, given.issued)
 	if err != nil {
+		p.holdAsItIs(o)
 		outcome := p.unchanged(o)
 		outcome.problem, outcome.attempted, outcome.failure = templateFailed(err.Error()), true, nil
 		return outcome, nil
@@ -265,17 +265,22 @@ func (r *Reconciler) settle(ctx context.Context, o *observation, p *plan, failur
 	}
 	o.state, p.keep, outcome.keep = saved, keep, keep
 	if failure.Class == oauth.Reauthorize {
-		_, obstacle := chooseExchange(r.Clock.Now(), r.hasher, p.flow, o, keep, p.served(r.Clock.Now()))
-		outcome.problem = firstProblem(obstacle, outcome.problem)
+		if _, obstacle := chooseExchange(r.Clock.Now(), r.hasher, p.flow, o, keep, p.served(r.Clock.Now())); obstacle != nil {
+			outcome.failWith(obstacle)
+		}
 	}
 	return nil
+}
+
+// failWith says what a failure means to the user, now and in later looks at it.
+func (r *result) failWith(p *problem) {
+	r.problem, r.failure.Reason, r.failure.Message = p, p.reason, p.message
 }
 
 // doubt notes that the credential may be spent and that nobody is sending it any more, so that its next use waits for no deadline. It
 // does not have to succeed: the intent says the same, but for the wait.
 func (r *Reconciler) doubt(ctx context.Context, o *observation, p *plan, outcome *result) {
-	outcome.problem = interrupted()
-	outcome.failure.Reason, outcome.failure.Message = outcome.problem.reason, outcome.problem.message
+	outcome.failWith(interrupted())
 	keep := p.keep
 	keep.Intent = &intent{Credential: p.keep.Intent.Credential}
 	if written, err := writeState(ctx, r.Client, o.token, o.state, keep); err == nil {
