@@ -92,7 +92,7 @@ func (r *Reconciler) carryOut(ctx context.Context, o *observation, p *plan) (*re
 		return r.store(ctx, o, p)
 	case stepWait:
 	}
-	if p.held != nil && len(o.leftovers) > 0 {
+	if p.held != nil && o.target.standing == ours && len(o.leftovers) > 0 {
 		return p.unchanged(o), r.removeFormer(ctx, o)
 	}
 	return p.unchanged(o), nil

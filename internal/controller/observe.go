@@ -26,6 +26,7 @@ type observation struct {
 	answer      *answer         // a vendor's answer that is not written yet
 	saving      bool            // a refresh token is being saved
 	mendAt      time.Time       // the target is not to be mended before; zero: at once
+	lastSuccess time.Time       // when the last token was requested, as far as memory tells
 }
 
 // credentialsView is what there is of the credentials Secret.
@@ -41,7 +42,8 @@ func (r *Reconciler) observe(ctx context.Context, key client.ObjectKey) (*observ
 		return nil, client.IgnoreNotFound(err)
 	}
 	r.reports.take(token)
-	o := &observation{token: token, answer: r.answers.get(token.UID), saving: r.saver.busy(token.UID), mendAt: r.repairs.allowedAt(token.UID)}
+	o := &observation{token: token, answer: r.answers.get(token.UID), saving: r.saver.busy(token.UID)}
+	o.mendAt, o.lastSuccess = r.repairs.allowedAt(token.UID), r.repairs.lastSuccess(token.UID)
 	for _, read := range []func(context.Context, *observation) error{
 		r.observeCredentials, r.observeTarget, r.observeFormerTargets, r.observeState, r.observeRivals,
 	} {
@@ -79,6 +81,9 @@ func (r *Reconciler) observeTarget(ctx context.Context, o *observation) error {
 	secret, err := r.cachedSecret(ctx, key)
 	if err != nil {
 		return err
+	}
+	if secret == nil && o.token.Status.SecretName == key.Name {
+		return r.observeLive(ctx, o) // one that lost its label is not in the cache
 	}
 	o.target = viewTarget(o.token, secret)
 	if o.target.standing != ours || o.target.complaint != "" || !o.needsMending(r.hasher) {

@@ -31,11 +31,12 @@ func standingOf(token *v1alpha1.OAuthToken, secret *corev1.Secret) (standing, st
 			secret.Name, controller.Kind, controller.Name)
 	}
 	labelled := secret.Labels[v1alpha1.RoleLabel] == v1alpha1.RoleTarget
-	switch {
-	case owner == token.Name && (labelled || controller != nil):
+	switch { // any one of the marks may have been removed by somebody
+	case owner == token.Name && (labelled || controller != nil || secret.Labels[managedByLabel] == fieldManager),
+		owner == "" && labelled && controller != nil:
 		return ours, ""
 	case owner != "" && owner != token.Name:
-		return foreign, fmt.Sprintf("Secret %q belongs to OAuthToken %q: set spec.target.name to another name, or delete one of the two OAuthTokens",
+		return foreign, fmt.Sprintf("Secret %q belongs to OAuthToken %q: set spec.target.name to another name, or delete that OAuthToken and the Secret",
 			secret.Name, owner)
 	case labelled && secret.Annotations[v1alpha1.AdoptByAnnotation] == token.Name:
 		return handed, ""

@@ -75,18 +75,20 @@ func (p planner) plan(now time.Time, o *observation, paused func(*oauth.Flow) ti
 		result.problem = firstProblem(result.problem, fault)
 		return result.wait(now)
 	}
-	if o.mendAt.After(now) && (result.held == nil || result.write != nil) && !result.answered {
-		return result.fight(now, o)
-	}
-	if result.write != nil { // drift is repaired whatever else is wrong
+	fighting := o.mendAt.After(now) && (result.held == nil || result.write != nil) && !result.answered
+	if result.write != nil && !fighting { // drift is repaired whatever else is wrong
 		result.step = stepWrite
 		return result
 	}
-	result.problem = firstProblem(result.problem, templateProblem(o.token))
-	if result.problem != nil || o.saving {
-		return result.wait(now)
+	if fault := firstProblem(result.problem, templateProblem(o.token)); fault != nil || o.saving || fighting && result.held == nil {
+		result.problem = fault
+		result.wait(now)
+	} else {
+		result.schedule(now, o, p.hasher, paused(result.flow)) // a token that is fought over is renewed all the same
 	}
-	result.schedule(now, o, p.hasher, paused(result.flow))
+	if fighting && result.step == stepWait {
+		result.fight(o)
+	}
 	return result
 }
 
@@ -137,7 +139,7 @@ func (r *plan) hold(now time.Time, h hasher, o *observation) *problem {
 	if source == nil {
 		return nil
 	}
-	rendering, err := restore(o.token, source, knownRecord(o.token, source.Name))
+	rendering, err := restore(o.token, source, knownToken(o.token, source.Name))
 	if err != nil {
 		r.holdRecord(viewTarget(o.token, hashed(source)))
 		return templateFailed(err.Error())
@@ -158,11 +160,17 @@ func (r *plan) holdRecord(view targetView) {
 	}
 }
 
+// holdAsItIs takes the target as it stays when a new token can't be rendered.
+func (r *plan) holdAsItIs(o *observation) {
+	r.holdRecord(o.target)
+	r.matches = r.held != nil && o.target.rendered(o.token) && r.fingerprint.sameSpec(r.held.RequestHash)
+}
+
 // holdAnswer plans to write an answer that could not be written before.
 func (r *plan) holdAnswer(o *observation) *problem {
 	rendering, err := render(o.token, o.answer.issued)
 	if err != nil {
-		r.holdRecord(o.target)
+		r.holdAsItIs(o)
 		return templateFailed(err.Error())
 	}
 	r.held, r.matches, r.write, r.answered = &o.answer.record, true, rendering, true
@@ -184,16 +192,20 @@ func (r *plan) stamp(h hasher, o *observation, restored *rendering) *rendering {
 	held, _ := parseRecord(restored.annotations)
 	old, _ := parseSeal(restored.annotations[v1alpha1.DataHashAnnotation])
 	held.RequestHash = r.fingerprint.String()
-	return renderMetadata(o.token, held, restored.data, old.token)
+	return renderMetadata(o.token, held, restored.data, old)
 }
 
-// knownRecord is what status tells of the token in a Secret; nil: nothing.
-func knownRecord(token *v1alpha1.OAuthToken, secretName string) *record {
+// knownToken is what status tells of the token in a Secret; nil: nothing.
+func knownToken(token *v1alpha1.OAuthToken, secretName string) *issued {
 	status := token.Status
 	if status.SecretName != secretName || status.IssuedAt == nil || status.ExpiresAt == nil {
 		return nil
 	}
-	return &record{IssuedAt: status.IssuedAt.UTC(), ExpiresAt: status.ExpiresAt.UTC()}
+	known := &issued{Scope: strings.Join(status.Scopes, " "), record: record{IssuedAt: status.IssuedAt.UTC(), ExpiresAt: status.ExpiresAt.UTC()}}
+	if status.Failures == nil { // else a request for it may have failed
+		known.record.RenewHandled = status.LastHandledRenewRequest
+	}
+	return known
 }
 
 // schedule asks the schedule whether a token is due, and with what it is to be asked for.
@@ -224,11 +236,9 @@ func (r *plan) schedule(now time.Time, o *observation, h hasher, paused time.Tim
 }
 
 // fight waits before the target is mended once more, since the last times did not hold.
-func (r *plan) fight(now time.Time, o *observation) *plan {
-	r.problem, r.matches = fightProblem(o.token), false
-	r.wait(now)
+func (r *plan) fight(o *observation) {
+	r.problem, r.failing, r.matches = fightProblem(o.token), false, false
 	r.decision.At = earliest(r.decision.At, o.mendAt)
-	return r
 }
 
 // interrupted is the problem that the answer to a refresh was lost.
@@ -271,7 +281,7 @@ func (r *plan) renewalState(o *observation, paused time.Time) renewal.State {
 	status, asked := o.token.Status, renewRequest(o.token)
 	state := renewal.State{
 		UID: string(o.token.UID), Suspended: o.token.Spec.Suspend, Failures: failuresOf(status),
-		FailuresCurrent: r.failuresCurrent(o.token), NotBefore: paused, LastSuccess: timeOf(status.IssuedAt),
+		FailuresCurrent: r.failuresCurrent(o.token), NotBefore: paused, LastSuccess: later(timeOf(status.IssuedAt), o.lastSuccess),
 	}
 	if state.FailuresCurrent && status.Failures.Reason == v1alpha1.ReasonRateLimited {
 		state.NotBefore = later(state.NotBefore, state.Failures.NextAttempt)

@@ -15,15 +15,18 @@ const (
 )
 
 // repairs remembers how often a target was mended in a row without holding, so that the operator does not fight with what keeps undoing
-// it: a mutating webhook, another controller. It may be lost.
+// it: a mutating webhook, another controller. It remembers the last token as well, of which nothing else tells once its Secret is gone
+// and status says so. It may be lost.
 type repairs struct {
 	mu    sync.Mutex
 	byUID map[types.UID]repairHistory
 }
 
 type repairHistory struct {
-	count int
-	last  time.Time
+	count  int
+	last   time.Time
+	secret string // where the last token was written to; empty: nowhere yet
+	held   record
 }
 
 // allowedAt is when the next repair may be made: zero for at once, which holds unless several did not hold.
@@ -37,16 +40,45 @@ func (r *repairs) allowedAt(uid types.UID) time.Time {
 func (r *repairs) note(uid types.UID, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.byUID == nil {
-		r.byUID = map[types.UID]repairHistory{}
-	}
 	history := r.byUID[uid]
 	if now.Sub(later(history.last, history.next())) > repairHeld {
 		history.count = 0
 	}
 	history.count, history.last = history.count+1, now
-	r.byUID[uid] = history
+	r.put(uid, history)
 	return history.count == freeRepairs+1
+}
+
+// served records a token that was written to a Secret.
+func (r *repairs) served(uid types.UID, secret string, held record) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	history := r.byUID[uid]
+	history.secret, history.held = secret, held
+	r.put(uid, history)
+}
+
+// heldGood tells whether a Secret was given a token that has not ended yet.
+func (r *repairs) heldGood(uid types.UID, secret string, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	history := r.byUID[uid]
+	return history.secret == secret && history.held.ExpiresAt.After(now)
+}
+
+// lastSuccess is when the last token was requested; zero: not known.
+func (r *repairs) lastSuccess(uid types.UID) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	held := r.byUID[uid].held
+	return later(held.IssuedAt, held.RepeatedAt)
+}
+
+func (r *repairs) put(uid types.UID, history repairHistory) {
+	if r.byUID == nil {
+		r.byUID = map[types.UID]repairHistory{}
+	}
+	r.byUID[uid] = history
 }
 
 func (r *repairs) forget(uid types.UID) {

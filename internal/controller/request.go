@@ -141,7 +141,7 @@ func (r *Reconciler) confirmAbsence(ctx context.Context, o *observation) (found 
 	if o.target.standing != absent {
 		return false, nil
 	}
-	trial := renderMetadata(o.token, record{}, trialData(o.token), "").secret()
+	trial := renderMetadata(o.token, record{}, trialData(o.token), seal{}).secret()
 	err = r.Client.Create(ctx, trial, client.DryRunAll, client.FieldOwner(fieldManager), client.DisableReadYourWritesConsistency)
 	if err == nil || dryRunRefused(err) {
 		return false, nil

@@ -21,6 +21,7 @@ const valueHashSize = 16
 // seal is a target Secret's data-hash: digests of what the operator wrote, by which an edit is noticed without the data itself.
 type seal struct {
 	token   string   // of the access token
+	given   string   // of all that can't be derived from it: access token, scope and ID token
 	render  string   // of what the spec says about the rendering
 	content string   // of the data under keys, and of the annotations that tell of the token
 	keys    []string // the data keys that the operator wrote, sorted
@@ -28,16 +29,16 @@ type seal struct {
 
 // String is the annotation's value.
 func (s seal) String() string {
-	return strings.Join([]string{sealVersion, s.token, s.render, s.content, strings.Join(s.keys, ",")}, ":")
+	return strings.Join([]string{sealVersion, s.token, s.given, s.render, s.content, strings.Join(s.keys, ",")}, ":")
 }
 
 // parseSeal reads a data-hash. One of another version, or none, gives ok false.
 func parseSeal(text string) (s seal, ok bool) {
 	parts := strings.Split(text, ":")
-	if len(parts) != 5 || parts[0] != sealVersion {
+	if len(parts) != 6 || parts[0] != sealVersion {
 		return seal{}, false
 	}
-	return seal{token: parts[1], render: parts[2], content: parts[3], keys: strings.Split(parts[4], ",")}, true
+	return seal{token: parts[1], given: parts[2], render: parts[3], content: parts[4], keys: strings.Split(parts[5], ",")}, true
 }
 
 // hashValue is what the cache keeps of a value of a target Secret.
@@ -48,6 +49,14 @@ func hashValue(value []byte) []byte {
 
 // hashToken is the digest of an access token.
 func hashToken(accessToken string) string { return encode(hashValue([]byte(accessToken))) }
+
+// hashGiven is the digest of what a vendor gave and the default keys hold.
+func hashGiven(t issued) string {
+	return encode(hashValue([]byte(strings.Join([]string{t.AccessToken, t.Scope, t.IDToken}, "\x00"))))
+}
+
+// sealOf is the part of a seal that depends on the token alone.
+func sealOf(t issued) seal { return seal{token: hashToken(t.AccessToken), given: hashGiven(t)} }
 
 // hashContent digests the hashed data under keys, and the annotations that tell of the token.
 func hashContent(hashed map[string][]byte, keys []string, annotations map[string]string) string {

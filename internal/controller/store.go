@@ -104,9 +104,11 @@ func (r *Reconciler) stored(ctx context.Context, o *observation, p *plan) (*resu
 // lost counts as well.
 func (r *Reconciler) noteRepair(o *observation, p *plan) []notice {
 	now := r.Clock.Now()
-	lost := p.answered && o.token.Status.ExpiresAt != nil && o.token.Status.ExpiresAt.After(now) &&
-		o.token.Status.SecretName == targetName(o.token) && (o.live != nil || o.target.secret == nil)
-	mended := !p.answered && (o.live != nil || o.former != nil)
+	mended := !p.answered && o.former == nil && o.target.drifted(o.token)
+	lost := p.answered && r.repairs.heldGood(o.token.UID, targetName(o.token), now) && (o.target.secret == nil || !o.target.intact())
+	if p.answered {
+		r.repairs.served(o.token.UID, targetName(o.token), *p.held)
+	}
 	if !lost && !mended {
 		return nil
 	}

@@ -73,11 +73,11 @@ func render(token *v1alpha1.OAuthToken, t issued) (*rendering, error) {
 	if err != nil {
 		return nil, err
 	}
-	return renderMetadata(token, t.record, data, hashToken(t.AccessToken)), nil
+	return renderMetadata(token, t.record, data, sealOf(t)), nil
 }
 
-// renderMetadata makes the target Secret around data that is there already.
-func renderMetadata(token *v1alpha1.OAuthToken, r record, data map[string][]byte, tokenHash string) *rendering {
+// renderMetadata makes the target Secret around data that is there already. Of is a seal that tells of the token.
+func renderMetadata(token *v1alpha1.OAuthToken, r record, data map[string][]byte, of seal) *rendering {
 	labels, annotations := renderedMetadata(token)
 	maps.Copy(annotations, r.annotations())
 	keys := slices.Sorted(maps.Keys(data))
@@ -85,10 +85,8 @@ func renderMetadata(token *v1alpha1.OAuthToken, r record, data map[string][]byte
 	for key, value := range data {
 		hashes[key] = hashValue(value)
 	}
-	annotations[v1alpha1.DataHashAnnotation] = seal{
-		token: tokenHash, render: hashRendering(token.Spec.Target),
-		content: hashContent(hashes, keys, annotations), keys: keys,
-	}.String()
+	of.render, of.content, of.keys = hashRendering(token.Spec.Target), hashContent(hashes, keys, annotations), keys
+	annotations[v1alpha1.DataHashAnnotation] = of.String()
 	return &rendering{
 		namespace: token.Namespace, name: targetName(token), secretType: targetType(token),
 		labels: labels, annotations: annotations, owner: ownerReference(token), data: data,

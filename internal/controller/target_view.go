@@ -79,26 +79,36 @@ func contains(whole, part map[string]string) bool {
 	return true
 }
 
+// drifted tells whether the Secret is not as the operator wrote it. One that the spec now wants otherwise is none.
+func (v targetView) drifted(token *v1alpha1.OAuthToken) bool {
+	return v.secret == nil || !v.intact() || v.rendered(token) && !v.dressed(token)
+}
+
 // restore makes a target from a live Secret that holds the token, as far as it can be trusted: nil where it can't, and only a request
-// helps. known are the times that status tells, for when the annotations were edited.
-func restore(token *v1alpha1.OAuthToken, live *corev1.Secret, known *record) (*rendering, error) {
+// helps. known is what status tells of the token, for when the Secret was edited; nil: nothing.
+func restore(token *v1alpha1.OAuthToken, live *corev1.Secret, known *issued) (*rendering, error) {
 	view := viewTarget(token, hashed(live))
 	if !view.sealed {
 		return nil, nil //nolint:nilnil // no fault, and nothing to restore from
 	}
 	intact := view.intact()
 	if intact && view.rendered(token) {
-		return renderMetadata(token, view.record, pick(live.Data, view.seal.keys), view.seal.token), nil
+		return renderMetadata(token, view.record, pick(live.Data, view.seal.keys), view.seal), nil
+	}
+	if !intact && known == nil || needsAnswer(targetSpec(token)) {
+		return nil, nil //nolint:nilnil // no fault, and nothing to restore from
 	}
 	t := issued{
 		AccessToken: string(live.Data[keyAccessToken]), TokenType: "Bearer",
 		Scope: string(live.Data[keyScope]), IDToken: string(live.Data[keyIDToken]), record: view.record,
 	}
-	if !intact && known != nil {
-		t.record.IssuedAt, t.record.ExpiresAt = known.IssuedAt, known.ExpiresAt
+	if !intact {
+		t.record.IssuedAt, t.record.ExpiresAt, t.record.RenewHandled = known.record.IssuedAt, known.record.ExpiresAt, known.record.RenewHandled
 	}
-	trusted := hashToken(t.AccessToken) == view.seal.token && (intact || known != nil)
-	if !trusted || needsAnswer(targetSpec(token)) {
+	if !intact && hashGiven(t) != view.seal.given {
+		t.Scope = known.Scope
+	}
+	if hashGiven(t) != view.seal.given {
 		return nil, nil //nolint:nilnil // no fault, and nothing to restore from
 	}
 	return render(token, t)
