@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -134,13 +133,4 @@ func manifest(t *testing.T, name, spec string) []byte {
 		t.Fatal(err)
 	}
 	return content
-}
-
-// many makes n lines of YAML, such as entries of a list or map, with their number filled in.
-func many(n int, format string) string {
-	var b strings.Builder
-	for i := range n {
-		fmt.Fprintf(&b, format+"\n", i)
-	}
-	return b.String()
 }

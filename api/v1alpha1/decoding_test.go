@@ -135,8 +135,11 @@ func nastyNumbers() []string {
 func quotedJSON(texts ...string) []string {
 	values := make([]string, len(texts))
 	for i, text := range texts {
-		quoted, _ := json.Marshal(text)
-		values[i] = string(quoted)
+		value, err := json.Marshal(text)
+		if err != nil {
+			panic(err) // a string can always be written
+		}
+		values[i] = string(value)
 	}
 	return values
 }
@@ -144,20 +147,22 @@ func quotedJSON(texts ...string) []string {
 // testDecodingMetadata does the same for what a client may write to metadata.
 func (s apiServer) testDecodingMetadata(t *testing.T) {
 	times := append(nastyTimes(), `null`, `5`, `""`)
+	managed := `{"manager":"a","operation":"Update","apiVersion":"v1","fieldsType":"FieldsV1","fieldsV1":{},"time":`
+	owner := `{"apiVersion":"v1","kind":"Pod","name":"a",`
 	for path, values := range map[string][]string{
-		`{"creationTimestamp":%s}`:          times,
-		`{"deletionTimestamp":%s}`:          times,
-		`{"deletionGracePeriodSeconds":%s}`: nastyNumbers(),
-		`{"generation":%s}`:                 nastyNumbers(),
-		`{"labels":%s}`:                     {`null`, `{"a":null}`, `{"a":1}`, `{"a":true}`, `[]`, `""`},
-		`{"annotations":%s}`:                {`null`, `{"a":null}`, `{"a":1}`, `{"a":true}`, `[]`, `""`},
-		`{"annotations":{"tokensync.dev/renew-requested-at":%s}}`: append(nastyTexts(), `null`, `{}`),
-		`{"finalizers":[%s]}`:      {`null`, `1`, `"a/b"`, `{}`},
-		`{"ownerReferences":[%s]}`: {`null`, `{}`, `{"apiVersion":"v1","kind":"Pod","name":"a","uid":5}`, `{"apiVersion":"v1","kind":"Pod","name":"a","uid":"x","controller":"yes"}`},
-		`{"managedFields":[{"manager":"a","operation":"Update","apiVersion":"v1","fieldsType":"FieldsV1","fieldsV1":{},"time":%s}]}`: times,
-		`{"uid":%s}`:             {`5`, `null`, `"x"`},
-		`{"resourceVersion":%s}`: {`5`, `null`, `""`},
-		`{"generateName":%s}`:    {`5`, `null`, `"x-"`},
+		`{"creationTimestamp":%s}`:               times,
+		`{"deletionTimestamp":%s}`:               times,
+		`{"deletionGracePeriodSeconds":%s}`:      nastyNumbers(),
+		`{"generation":%s}`:                      nastyNumbers(),
+		`{"labels":%s}`:                          {`null`, `{"a":null}`, `{"a":1}`, `{"a":true}`, `[]`, `""`},
+		`{"annotations":%s}`:                     {`null`, `{"a":null}`, `{"a":1}`, `{"a":true}`, `[]`, `""`},
+		`{"annotations":{"a":%s}}`:               append(nastyTexts(), `null`, `{}`),
+		`{"finalizers":[%s]}`:                    {`null`, `1`, `"a/b"`, `{}`},
+		`{"ownerReferences":[%s]}`:               {`null`, `{}`, owner + `"uid":5}`, owner + `"uid":"x","controller":"yes"}`},
+		`{"managedFields":[` + managed + `%s}]}`: times,
+		`{"uid":%s}`:                             {`5`, `null`, `"x"`},
+		`{"resourceVersion":%s}`:                 {`5`, `null`, `""`},
+		`{"generateName":%s}`:                    {`5`, `null`, `"x-"`},
 	} {
 		for _, value := range values {
 			fields := strings.TrimPrefix(fmt.Sprintf(path, value), "{")

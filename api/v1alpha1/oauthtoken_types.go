@@ -165,8 +165,8 @@ type OAuthTokenSpec struct {
 	// +optional
 	Target *Target `json:"target,omitempty"`
 
-	// renewal says when the token is renewed. Without it, a third of its life before its end, but not later than 180 seconds before,
-	// since kubelets bring a changed Secret into pods only after up to 90 seconds.
+	// renewal says when the token is renewed. Default: when a third of its life is left, or 180 seconds if that is more, but never
+	// before half of it is over. Kubelets bring a changed Secret into pods only after up to 90 seconds; the old token serves until then.
 	// +optional
 	Renewal *Renewal `json:"renewal,omitempty"`
 

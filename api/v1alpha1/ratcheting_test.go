@@ -58,6 +58,7 @@ func (s apiServer) testRatcheting(t *testing.T) {
 
 // testCacheHolds reads the objects by the cache that the operator uses. One that it can't decode would stop it.
 func (s apiServer) testCacheHolds(t *testing.T, objects map[string][]byte) {
+	t.Helper()
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
@@ -129,7 +130,7 @@ func (s apiServer) awaitRefusal(t *testing.T, duration string, refused bool) {
 	t.Helper()
 	object := manifest(t, "probe", `renewal: {renewBefore: `+duration+`}`)
 	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 20*time.Second, true, func(context.Context) (bool, error) {
-		return (s.tryCreate(t, object).code >= http.StatusBadRequest) == refused, nil
+		return (s.tryCreate(t, object).code >= http.StatusBadRequest) == refused, nil //nolint:contextcheck // requests have the test's
 	})
 	if err != nil {
 		t.Fatalf("the API server does not go by the new CRD: %v", err)
