@@ -83,26 +83,26 @@ func TestAddressesThatAreNeverConnectedTo(t *testing.T) {
 		"127.0.0.1": {addressLoopback, addressAllowed}, "127.255.255.254": {addressLoopback, addressAllowed},
 		"::1": {addressLoopback, addressAllowed}, "::ffff:127.0.0.1": {addressLoopback, addressAllowed},
 
-		"0.0.0.0": both(addressForbidden), "::": both(addressForbidden), "0.1.2.3": both(addressForbidden),
-		"255.255.255.255": both(addressForbidden), "::ffff:0.0.0.0": both(addressForbidden),
-		"224.0.0.1": both(addressForbidden), "239.255.255.250": both(addressForbidden), "ff02::1": both(addressForbidden),
-		"169.254.169.254": both(addressForbidden), "169.254.170.2": both(addressForbidden), "169.254.0.1": both(addressForbidden),
-		"fe80::1": both(addressForbidden), "fe80::1%eth0": both(addressForbidden), "2606:4700::1111%eth0": both(addressForbidden),
-		"::1%lo": both(addressForbidden), "fec0::1": both(addressForbidden),
-		"fd00:ec2::254": both(addressForbidden), "fd00:ec2::23": both(addressForbidden), "fd20:ce::254": both(addressForbidden),
-		"100.100.100.200": both(addressForbidden), "168.63.129.16": both(addressForbidden), "192.0.0.192": both(addressForbidden),
-		"::ffff:169.254.169.254": both(addressForbidden), "::ffff:100.100.100.200": both(addressForbidden),
+		"0.0.0.0": {addressForbidden, addressForbidden}, "::": {addressForbidden, addressForbidden}, "0.1.2.3": {addressForbidden, addressForbidden},
+		"255.255.255.255": {addressForbidden, addressForbidden}, "::ffff:0.0.0.0": {addressForbidden, addressForbidden},
+		"224.0.0.1": {addressForbidden, addressForbidden}, "239.255.255.250": {addressForbidden, addressForbidden}, "ff02::1": {addressForbidden, addressForbidden},
+		"169.254.169.254": {addressForbidden, addressForbidden}, "169.254.170.2": {addressForbidden, addressForbidden}, "169.254.0.1": {addressForbidden, addressForbidden},
+		"fe80::1": {addressForbidden, addressForbidden}, "fe80::1%eth0": {addressForbidden, addressForbidden}, "2606:4700::1111%eth0": {addressForbidden, addressForbidden},
+		"::1%lo": {addressForbidden, addressForbidden}, "fec0::1": {addressForbidden, addressForbidden},
+		"fd00:ec2::254": {addressForbidden, addressForbidden}, "fd00:ec2::23": {addressForbidden, addressForbidden}, "fd20:ce::254": {addressForbidden, addressForbidden},
+		"100.100.100.200": {addressForbidden, addressForbidden}, "168.63.129.16": {addressForbidden, addressForbidden}, "192.0.0.192": {addressForbidden, addressForbidden},
+		"::ffff:169.254.169.254": {addressForbidden, addressForbidden}, "::ffff:100.100.100.200": {addressForbidden, addressForbidden},
 
-		"10.96.0.1": both(addressForbidden), "::ffff:10.96.0.1": both(addressForbidden), "fd12::1": both(addressForbidden),
-		"192.0.2.9": both(addressForbidden),
+		"10.96.0.1": {addressForbidden, addressForbidden}, "::ffff:10.96.0.1": {addressForbidden, addressForbidden}, "fd12::1": {addressForbidden, addressForbidden},
+		"192.0.2.9": {addressForbidden, addressForbidden},
 
-		"64:ff9b::a9fe:a9fe": both(addressForbidden), "64:ff9b::7f00:1": both(addressForbidden), "64:ff9b::a60:1": both(addressForbidden),
-		"64:ff9b::cb00:7107": {}, "64:ff9b:1::a9fe:a9fe": both(addressForbidden), "64:ff9b:1:abcd::a9fe:a9fe": both(addressForbidden),
-		"64:ff9b:1:a9fe:a9:fe00::": both(addressForbidden), "64:ff9b:1::7f00:1": both(addressForbidden), "64:ff9b:1::cb00:7107": {},
-		"2002:a9fe:a9fe::1": both(addressForbidden), "2002:7f00:1::": both(addressForbidden), "2002:cb00:7107::1": {},
-		"2001:0:cb00:7107:0:0:5601:5601": both(addressForbidden), "2001:0:cb00:7107:0:0:80ff:fffe": both(addressForbidden),
+		"64:ff9b::a9fe:a9fe": {addressForbidden, addressForbidden}, "64:ff9b::7f00:1": {addressForbidden, addressForbidden}, "64:ff9b::a60:1": {addressForbidden, addressForbidden},
+		"64:ff9b::cb00:7107": {}, "64:ff9b:1::a9fe:a9fe": {addressForbidden, addressForbidden}, "64:ff9b:1:abcd::a9fe:a9fe": {addressForbidden, addressForbidden},
+		"64:ff9b:1:a9fe:a9:fe00::": {addressForbidden, addressForbidden}, "64:ff9b:1::7f00:1": {addressForbidden, addressForbidden}, "64:ff9b:1::cb00:7107": {},
+		"2002:a9fe:a9fe::1": {addressForbidden, addressForbidden}, "2002:7f00:1::": {addressForbidden, addressForbidden}, "2002:cb00:7107::1": {},
+		"2001:0:cb00:7107:0:0:5601:5601": {addressForbidden, addressForbidden}, "2001:0:cb00:7107:0:0:80ff:fffe": {addressForbidden, addressForbidden},
 		"2001:0:cb00:7107:0:0:34ff:8ef8": {},
-		"::169.254.169.254":              both(addressForbidden), "::127.0.0.1": both(addressForbidden), "::203.0.113.7": {},
+		"::169.254.169.254":              {addressForbidden, addressForbidden}, "::127.0.0.1": {addressForbidden, addressForbidden}, "::203.0.113.7": {},
 	} {
 		t.Run(address, func(t *testing.T) {
 			target := netip.MustParseAddr(address)
@@ -118,8 +118,6 @@ func TestAddressesThatAreNeverConnectedTo(t *testing.T) {
 		t.Errorf("no address: got %v", got)
 	}
 }
-
-func both(v verdict) struct{ strict, loose verdict } { return struct{ strict, loose verdict }{v, v} }
 
 func TestOnlyTCPIsDialled(t *testing.T) {
 	for _, network := range []string{"udp4", "unix", "tcp", ""} {

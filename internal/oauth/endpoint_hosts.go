@@ -16,7 +16,7 @@ type endpointHost struct{ name, port string }
 
 // hostLabel is a label of a host name: letters, digits, hyphens inside. Underscores are no part of host names, but of some
 // networks.
-var hostLabel = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$`) //nolint:gochecknoglobals // compiled once
+var hostLabel = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$`)
 
 // parseEndpoint reads a URL to which credentials could be sent. The error says what is wrong with it without quoting it.
 func parseEndpoint(text string) (*url.URL, endpointHost, error) {

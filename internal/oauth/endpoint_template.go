@@ -29,8 +29,8 @@ type piece struct {
 
 // Names of parameters, and a port as it may stand in a template.
 var (
-	parameterName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`) //nolint:gochecknoglobals // compiled once
-	literalPort   = regexp.MustCompile(`:[0-9]{1,5}$`)           //nolint:gochecknoglobals // compiled once
+	parameterName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
+	literalPort   = regexp.MustCompile(`:[0-9]{1,5}$`)
 )
 
 var errBrackets = errors.New("every [ needs its ], with a parameter and no other bracket between them")

@@ -15,7 +15,7 @@ import (
 const maxLifetime = 100 * 365 * 24 * time.Hour
 
 // number is what JSON calls one, and what servers put into strings.
-var number = regexp.MustCompile(`^[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?$`) //nolint:gochecknoglobals // compiled once
+var number = regexp.MustCompile(`^[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?$`)
 
 // errNegativeLifetime is a token that is over before it begins.
 var errNegativeLifetime = errors.New("negative lifetime")

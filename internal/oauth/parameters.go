@@ -15,7 +15,7 @@ type givenParameter struct {
 
 // sentName is the form of names under which parameters are sent. Brackets, spaces and the like are read by some servers as another
 // parameter's name.
-var sentName = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,100}$`) //nolint:gochecknoglobals // compiled once
+var sentName = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,100}$`)
 
 // isProtocolParameter tells whether a name is one of OAuth's own, which only the grant and the client authentication may set. Case
 // and dots don't hide it: some servers read Client_Id and client.id as client_id.

@@ -125,11 +125,9 @@ func lower(b byte) byte {
 }
 
 // wordLike is a run of characters that dates, numbers and identifiers are made of.
-var wordLike = regexp.MustCompile(`[A-Za-z0-9_./:~@%+-]+`) //nolint:gochecknoglobals // compiled once
+var wordLike = regexp.MustCompile(`[A-Za-z0-9_./:~@%+-]+`)
 
 // The kinds of token that differ each time: numbers, dates, times and addresses; identifiers in hexadecimal; other long identifiers.
-//
-//nolint:gochecknoglobals // compiled once
 var (
 	numeric     = regexp.MustCompile(`^([0-9]+(ms|s|sec|m|min|h)?|[0-9][0-9TZ:.+/-]{3,})$`)
 	hexadecimal = regexp.MustCompile(`^[0-9A-Fa-f-]{8,}$`)

@@ -145,18 +145,14 @@ func wire(t *testing.T, r *Request) string {
 }
 
 // sent parses what is sent: the URL's query, the Authorization header and the body.
-func sent(t *testing.T, r *Request) (query url.Values, authorization string, body url.Values) {
+func sent(t *testing.T, r *Request) (authorization string, body url.Values) {
 	t.Helper()
-	target, err := url.Parse(r.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	body, err = url.ParseQuery(r.body.Reveal())
+	body, err := url.ParseQuery(r.body.Reveal())
 	if err != nil {
 		t.Fatal(err)
 	}
 	header := http.Header{"Authorization": {r.authorization.Reveal()}}
-	return target.Query(), header.Get("Authorization"), body
+	return header.Get("Authorization"), body
 }
 
 func credentials(values map[string]string) Credentials {
@@ -170,32 +166,32 @@ func credentials(values map[string]string) Credentials {
 // embeddedCatalogue is read once.
 var embeddedCatalogue = sync.OnceValues(func() (*Catalogue, error) { return LoadCatalogue("") })
 
-func mustLoad(t testing.TB, dir string) *Catalogue {
-	t.Helper()
+func mustLoad(tb testing.TB, dir string) *Catalogue {
+	tb.Helper()
 	if dir == "" {
 		return must(embeddedCatalogue())
 	}
 	catalogue, err := LoadCatalogue(dir)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return catalogue
 }
 
-func mustResolve(t testing.TB, s Settings) *Flow {
-	t.Helper()
-	flow, err := mustLoad(t, "").Resolve(s)
+func mustResolve(tb testing.TB, s Settings) *Flow {
+	tb.Helper()
+	flow, err := mustLoad(tb, "").Resolve(s)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return flow
 }
 
-func mustTokenRequest(t testing.TB, flow *Flow) *Request {
-	t.Helper()
+func mustTokenRequest(tb testing.TB, flow *Flow) *Request {
+	tb.Helper()
 	request, err := flow.TokenRequest(testNow)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return request
 }

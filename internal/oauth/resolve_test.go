@@ -463,7 +463,7 @@ func TestUsedCredentialsAreThoseThatShapeTheRequests(t *testing.T) {
 }
 
 func TestUndeclaredValuesOfTheSecretAreNeverSent(t *testing.T) {
-	_, _, body := sent(t, mustTokenRequest(t, mustResolve(t, genericSettings(func(s *Settings) {
+	_, body := sent(t, mustTokenRequest(t, mustResolve(t, genericSettings(func(s *Settings) {
 		s.Credentials["audience"] = NewSensitive("hidden")
 	}))))
 	if body.Has("audience") {

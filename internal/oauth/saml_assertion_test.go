@@ -82,7 +82,7 @@ func samlSettings(key, certificate string, change func(*AssertionSettings)) Sett
 // sentAssertion is the assertion of a new token request, as it is sent.
 func sentAssertion(t *testing.T, flow *Flow) string {
 	t.Helper()
-	_, _, body := sent(t, mustTokenRequest(t, flow))
+	_, body := sent(t, mustTokenRequest(t, flow))
 	return body.Get("assertion")
 }
 

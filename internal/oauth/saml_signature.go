@@ -127,7 +127,7 @@ func (k xmlECDSA) Sign(random io.Reader, digest []byte, options crypto.SignerOpt
 	if _, err = asn1.Unmarshal(sequence, &numbers); err != nil {
 		return nil, err
 	}
-	size := (k.Curve.Params().N.BitLen() + 7) / 8
+	size := (k.Params().N.BitLen() + 7) / 8
 	signature := make([]byte, 2*size)
 	numbers.R.FillBytes(signature[:size])
 	numbers.S.FillBytes(signature[size:])

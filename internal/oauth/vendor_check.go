@@ -11,8 +11,8 @@ import (
 
 // Forms of names in an entry.
 var (
-	vendorName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)            //nolint:gochecknoglobals // compiled once
-	hintName   = regexp.MustCompile(`^([a-z][a-z0-9_]{0,62}|[A-Z][A-Za-z0-9]{0,62})$`) //nolint:gochecknoglobals // compiled once
+	vendorName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	hintName   = regexp.MustCompile(`^([a-z][a-z0-9_]{0,62}|[A-Z][A-Za-z0-9]{0,62})$`)
 )
 
 // longestHint keeps a hint short enough for a condition.
