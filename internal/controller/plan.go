@@ -45,7 +45,6 @@ type plan struct {
 	held        *record // the token in the target Secret, maybe expired; nil: none, or none that can be trusted
 	matches     bool    // what is held is what the spec wants
 	problem     *problem
-	failing     bool // problem is a failed request of the present spec and credentials
 
 	step     step
 	write    *rendering // with stepWrite
@@ -78,6 +77,9 @@ func (p planner) plan(now time.Time, o *observation, paused func(*oauth.Flow) ti
 	fighting := o.mendAt.After(now) && (result.held == nil || result.write != nil) && !result.answered
 	if result.write != nil && !fighting { // drift is repaired whatever else is wrong
 		result.step = stepWrite
+		if result.problem == nil && !result.answered {
+			result.recall(o)
+		}
 		return result
 	}
 	if fault := firstProblem(result.problem, templateProblem(o.token)); fault != nil || o.saving || fighting && result.held == nil {
@@ -208,12 +210,17 @@ func knownToken(token *v1alpha1.OAuthToken, secretName string) *issued {
 	return known
 }
 
+// recall takes the failure of the last request for a problem that goes on.
+func (r *plan) recall(o *observation) {
+	if failures := o.token.Status.Failures; r.failuresCurrent(o.token) && failures.Count > 0 {
+		r.problem = failureProblem(failures)
+	}
+}
+
 // schedule asks the schedule whether a token is due, and with what it is to be asked for.
 func (r *plan) schedule(now time.Time, o *observation, h hasher, paused time.Time) {
 	r.decision = renewal.Decide(now, r.renewalState(o, paused), policyOf(o.token))
-	if failures := o.token.Status.Failures; r.failuresCurrent(o.token) && failures.Count > 0 {
-		r.problem, r.failing = failureProblem(failures), true
-	}
+	r.recall(o)
 	if r.decision.Reason == renewal.Paused {
 		r.problem = firstProblem(r.problem, pausedProblem())
 	}
@@ -223,12 +230,12 @@ func (r *plan) schedule(now time.Time, o *observation, h hasher, paused time.Tim
 	chosen, obstacle := chooseExchange(now, h, r.flow, o, r.keep, r.served(now))
 	switch {
 	case obstacle != nil:
-		r.problem, r.failing = obstacle, false
+		r.problem = obstacle
 		r.wait(now)
 	case chosen.notBefore.After(now):
 		r.decision = renewal.Decision{Reason: renewal.BackingOff, At: earliest(chosen.notBefore, r.expiry(now), now.Add(time.Hour))}
 		if r.keep.Intent != nil {
-			r.problem, r.failing = interrupted(), false
+			r.problem = interrupted()
 		}
 	default:
 		r.step, r.exchange = stepRequest, chosen
@@ -237,7 +244,7 @@ func (r *plan) schedule(now time.Time, o *observation, h hasher, paused time.Tim
 
 // fight waits before the target is mended once more, since the last times did not hold.
 func (r *plan) fight(o *observation) {
-	r.problem, r.failing, r.matches = fightProblem(o.token), false, false
+	r.problem, r.matches = fightProblem(o.token), false
 	r.decision.At = earliest(r.decision.At, o.mendAt)
 }
 

@@ -32,7 +32,7 @@ func configProblem(err *oauth.ConfigError) *problem {
 
 // failureProblem is a failed request, as status tells of it.
 func failureProblem(f *v1alpha1.FailureStatus) *problem {
-	return &problem{reason: f.Reason, message: f.Message, waiting: selfHealing(f.Reason)}
+	return &problem{reason: f.Reason, message: f.Message, waiting: selfHealing(f.Reason), authorize: f.Reason == v1alpha1.ReasonAuthorizationRequired}
 }
 
 // selfHealing tells whether requests that fail for a reason are repeated soon: somebody's action is not needed.

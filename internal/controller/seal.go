@@ -148,10 +148,14 @@ func parseTime(text string) (time.Time, bool) {
 	return t.UTC().Truncate(time.Second), err == nil
 }
 
-// hashed returns a Secret as the cache keeps it: data replaced by hashes, without managed fields.
+// hashed returns a Secret as the cache keeps it: data replaced by hashes, without managed fields. A hashed one stays as it is, since
+// informers transform what they find at their start twice. It is known by stringData, which the API server never returns.
 func hashed(secret *corev1.Secret) *corev1.Secret {
+	if secret.StringData != nil {
+		return secret
+	}
 	kept := *secret
-	kept.ManagedFields = nil
+	kept.ManagedFields, kept.StringData = nil, map[string]string{}
 	kept.Data = make(map[string][]byte, len(secret.Data))
 	for key, value := range secret.Data {
 		kept.Data[key] = hashValue(value)

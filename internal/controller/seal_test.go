@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -148,5 +149,19 @@ func TestWhatChangesTheRenderingChangesItsHash(t *testing.T) {
 	}
 	if hashRendering(nil) != hashRendering(&v1alpha1.Target{}) {
 		t.Error("an empty target is not as none")
+	}
+}
+
+func TestTheCacheMayHashASecretTwice(t *testing.T) {
+	secret := &corev1.Secret{Data: map[string][]byte{"access_token": []byte("secret")}}
+	once := hashed(secret)
+	if diff := cmp.Diff(once, hashed(once)); diff != "" {
+		t.Errorf("an informer transforms what it finds at its start twice, and the second time changes it (-once +twice):\n%s", diff)
+	}
+	if diff := cmp.Diff(once, hashed(once.DeepCopy())); diff != "" {
+		t.Errorf("a copy is hashed again (-once +twice):\n%s", diff)
+	}
+	if bytes.Equal(once.Data["access_token"], secret.Data["access_token"]) {
+		t.Error("the token itself is kept")
 	}
 }
