@@ -29,8 +29,6 @@ func build(ctx context.Context, s *screen) (assets string, err error) {
 		return "", fmt.Errorf("the control plane can't be built: %w", err)
 	}
 	s.working("building the manager (a minute or two the first time)")
-	if _, err := output(ctx, command(ctx, "go", "build", "-o", managerBinary, "./cmd/manager")); err != nil {
-		return "", err
-	}
-	return strings.TrimSpace(string(found)), nil
+	err = runQuietly(ctx, command(ctx, "go", "build", "-o", managerBinary, "./cmd/manager"))
+	return strings.TrimSpace(string(found)), err
 }

@@ -92,6 +92,5 @@ func (c *cluster) kubectlPath() string { return c.environment.ControlPlane.Kubec
 func (c *cluster) kubectl(ctx context.Context, arguments ...string) error {
 	cmd := command(ctx, c.kubectlPath(), arguments...)
 	cmd.Env = []string{"HOME=" + c.home, "PATH=" + os.Getenv("PATH"), "KUBECONFIG=" + c.kubeconfig}
-	_, err := output(ctx, cmd)
-	return err
+	return runQuietly(ctx, cmd)
 }

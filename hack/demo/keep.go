@@ -3,21 +3,21 @@ package main
 import (
 	"context"
 	"errors"
+	"math"
 	"path/filepath"
 	"strings"
-	"time"
 )
 
-// stayUp leaves everything running, and the table live, until a signal comes.
-func stayUp(ctx context.Context, scene *scene, s *screen) error {
-	bin, err := filepath.Abs(filepath.Dir(scene.cluster.kubectlPath()))
+// stay leaves everything running, and the table live, until a signal comes.
+func (s *stage) stay(ctx context.Context) error {
+	bin, err := filepath.Abs(filepath.Dir(s.cluster.kubectlPath()))
 	if err != nil {
 		return err
 	}
-	s.heading("It goes on until Ctrl-C. In another terminal:")
-	s.print(strings.Join([]string{
+	s.screen.heading("It goes on until Ctrl-C. In another terminal:")
+	s.screen.say(strings.Join([]string{
 		"",
-		"    export KUBECONFIG=" + scene.cluster.kubeconfig,
+		"    export KUBECONFIG=" + s.cluster.kubeconfig,
 		"    export PATH=" + bin + ":$PATH",
 		"",
 		"    kubectl get oauthtokens --all-namespaces --output=wide",
@@ -29,9 +29,8 @@ func stayUp(ctx context.Context, scene *scene, s *screen) error {
 		"    kubectl get events --watch",
 		"    kubectl explain oauthtoken.spec",
 	}, "\n"))
-	stage := newStage(scene, s)
-	stage.quiet = true
-	_, err = stage.await(ctx, time.Duration(1<<63-1), "", func(*view) string { return "for ever" })
+	s.quiet = true
+	_, err = s.await(ctx, math.MaxInt64, "", func(*view) string { return "it goes on" })
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}

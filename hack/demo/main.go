@@ -15,7 +15,8 @@
 //	table.go     the same as a table (pure)
 //	screen.go    the terminal: a story above, a live table below
 //	stage.go     waiting for what should happen
-//	story.go     what happens
+//	story.go     what happens; check.go: and what should not
+//	keep.go      what follows with KEEP=1
 package main
 
 import (
@@ -74,7 +75,7 @@ func run(ctx context.Context, s *screen, keep bool) (err error) {
 	if err != nil {
 		return err
 	}
-	s.began = s.clock.Now()
+	s.restart()
 	folder, err := os.MkdirTemp("", "tokensync-demo-")
 	if err != nil {
 		return err
@@ -85,12 +86,7 @@ func run(ctx context.Context, s *screen, keep bool) (err error) {
 			err = fmt.Errorf("not everything could be stopped: %w (before that: %s)", failure, fmt.Sprint(err))
 		}
 	}()
-	bounded, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("all of it should be done within %s", limit))
-	defer cancel()
-	err = play(bounded, scene, s)
-	if err == nil && keep {
-		err = stayUp(ctx, scene, s)
-	}
+	err = play(ctx, scene, s, keep)
 	s.settle()
 	if log := scene.managerLog(); err != nil && !errors.Is(err, context.Canceled) && log != "" {
 		s.heading("The manager's last words")
@@ -100,16 +96,22 @@ func run(ctx context.Context, s *screen, keep bool) (err error) {
 	return err
 }
 
-// play starts everything and lets the story happen.
-func play(ctx context.Context, scene *scene, s *screen) error {
-	if err := scene.setUp(ctx, s); err != nil {
+// play starts everything, lets the story happen, and stays, if it shall, until a signal comes.
+func play(ctx context.Context, scene *scene, s *screen, keep bool) error {
+	bounded, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("all of it should be done within %s", limit))
+	defer cancel()
+	if err := scene.setUp(bounded, s); err != nil {
 		return err
 	}
-	if err := tell(ctx, newStage(scene, s)); err != nil {
+	stage := newStage(scene, s)
+	if err := tell(bounded, stage); err != nil {
 		return err
 	}
 	s.settle()
 	s.heading(fmt.Sprintf("All of it happened as it should, in %s.", seconds(s.clock.Since(s.began))))
+	if keep {
+		return stage.stay(ctx)
+	}
 	return nil
 }
 

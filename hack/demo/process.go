@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -23,16 +22,16 @@ func command(ctx context.Context, name string, arguments ...string) *exec.Cmd {
 	return cmd
 }
 
-// output runs a command and returns what it prints; that is in the error, too.
-func output(ctx context.Context, cmd *exec.Cmd) (string, error) {
+// runQuietly runs a command. What it prints is in the error.
+func runQuietly(ctx context.Context, cmd *exec.Cmd) error {
 	printed, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {
-		return "", whyEnded(ctx)
+		return whyEnded(ctx)
 	}
 	if err != nil {
-		return "", fmt.Errorf("%s: %w\n%s", filepath.Base(cmd.Path), err, printed)
+		return fmt.Errorf("%s: %w\n%s", filepath.Base(cmd.Path), err, printed)
 	}
-	return strings.TrimSpace(string(printed)), nil
+	return nil
 }
 
 // process is a command that runs until it is stopped.

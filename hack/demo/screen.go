@@ -42,11 +42,14 @@ func newScreen(file *os.File, c clock.WithTicker) *screen {
 	return s
 }
 
+// restart counts time from now on.
+func (s *screen) restart() { s.began = s.clock.Now() }
+
 // heading starts a part of the story.
-func (s *screen) heading(text string) { s.print("\n" + s.paint(bold, text)) }
+func (s *screen) heading(text string) { s.say("\n" + s.paint(bold, text)) }
 
 // line is a line that stands alone.
-func (s *screen) line(text string) { s.print("\n" + text) }
+func (s *screen) line(text string) { s.say("\n" + text) }
 
 // done tells of something that happened as it should.
 func (s *screen) done(text string) { s.marked(s.paint(green, "✓"), text) }
@@ -63,7 +66,7 @@ func (s *screen) note(text string) {
 		return
 	}
 	for _, line := range wrap(text, s.textWidth()-6) {
-		s.print("      " + s.paint(dim, line))
+		s.say("      " + s.paint(dim, line))
 	}
 }
 
@@ -99,7 +102,7 @@ func (s *screen) settle() {
 // change is a line about a change, where there is no live part that shows it.
 func (s *screen) change(text string) {
 	if !s.isLive() {
-		s.print(fmt.Sprintf("    %5.1f s  %s", s.clock.Since(s.began).Seconds(), text))
+		s.say(fmt.Sprintf("    %5.1f s  %s", s.clock.Since(s.began).Seconds(), text))
 	}
 }
 
@@ -136,11 +139,11 @@ func (s *screen) textWidth() int { return min(s.width(), pageWidth) }
 
 func (s *screen) marked(mark, text string) {
 	lines := wrap(text, s.textWidth()-4)
-	s.print("  " + mark + " " + strings.Join(lines, "\n    "))
+	s.say("  " + mark + " " + strings.Join(lines, "\n    "))
 }
 
-// print puts lines above the live part.
-func (s *screen) print(text string) {
+// say puts lines above the live part.
+func (s *screen) say(text string) {
 	s.write(s.rewind() + text + "\n" + joined(s.live))
 }
 

@@ -160,7 +160,7 @@ func deletion(ctx context.Context, s *stage) error {
 	if err := s.deleteSecret(ctx, old.name); err != nil {
 		return err
 	}
-	s.screen.doing("kubectl delete secret " + old.name)
+	s.screen.doing("Secret " + old.name + " is gone")
 	took, err := s.await(ctx, 10*time.Second, "Secret "+old.name+" should be restored", func(v *view) string {
 		if now := v.secret(old.name); now.uid == old.uid || len(now.keys) < len(old.keys) {
 			return "it is not there"
