@@ -51,6 +51,7 @@ func (p *plan) unchanged(o *observation) *result {
 // succeeded keeps what the vendor gave: first the refresh token, in the state Secret; then the answer, until the target holds it.
 func (r *Reconciler) succeeded(ctx context.Context, o *observation, p *plan, token *oauth.Token) (*result, error) {
 	given := answerOf(o, p, token)
+	p.problem = nil // what failed before has not failed now
 	if keep := keepsakeAfter(r.hasher, o, p, token); keep.changed(p.keep) {
 		saved, err := r.saver.save(ctx, o.token, o.state, keep)
 		switch {
@@ -165,127 +166,6 @@ func refreshTokenLifetime(token *v1alpha1.OAuthToken, flow *oauth.Flow) time.Dur
 func keepsRefreshTokens(flow *oauth.Flow) bool {
 	_, ready := flow.ReadyAssertion()
 	return flow.Grant != oauth.ClientCredentials && (flow.Grant != oauth.SAML2Bearer || ready)
-}
-
-// failed notes a failure, and what became of a credential that can be spent once.
-func (r *Reconciler) failed(ctx context.Context, o *observation, p *plan, err error) (*result, error) {
-	if fault, ok := errors.AsType[*oauth.ConfigError](err); ok {
-		outcome := p.unchanged(o)
-		outcome.problem = configProblem(fault)
-		outcome.at = earliest(p.expiry(r.Clock.Now()), r.Clock.Now().Add(time.Hour))
-		return outcome, nil
-	}
-	failure, ok := errors.AsType[*oauth.Error](err)
-	if !ok {
-		return r.undeclared(ctx, o, p, err)
-	}
-	now := r.Clock.Now()
-	outcome := p.unchanged(o)
-	outcome.attempted = true
-	after := renewal.AfterFailure(now, p.scheduleClass(failure), failuresOf(o.token.Status), p.failuresCurrent(o.token), failure.RetryAfter,
-		p.renewalState(o, time.Time{}).Token, string(o.token.UID))
-	outcome.recent, outcome.failure = after.Recent, failureStatus(after, p.fingerprint, failure)
-	outcome.problem = failureProblem(outcome.failure)
-	outcome.at = earliest(after.NextAttempt, p.expiry(now), now.Add(time.Hour))
-	if failure.Class == oauth.Throttled {
-		r.gate.pause(gateKey(p.flow), p.flow.ClientID, after.NextAttempt)
-	}
-	if p.declared {
-		return outcome, r.settle(ctx, o, p, failure, outcome)
-	}
-	return outcome, nil
-}
-
-// undeclared tells of a state Secret that can't be written. An unlabelled Secret of its name is not in the cache, and shows only now.
-func (r *Reconciler) undeclared(ctx context.Context, o *observation, p *plan, err error) (*result, error) {
-	if !apierrors.IsAlreadyExists(err) {
-		return nil, err
-	}
-	live, unread := r.liveSecret(ctx, stateKey(o.token))
-	if unread != nil || live == nil || isOurState(o.token, live) {
-		return nil, err
-	}
-	o.state = live
-	outcome := p.unchanged(o)
-	outcome.problem = conflictProblem(o)
-	outcome.at = earliest(p.expiry(r.Clock.Now()), r.Clock.Now().Add(outcome.problem.recheck))
-	return outcome, nil
-}
-
-// interrupts tells whether a failure leaves it open if the refresh token was spent.
-func (p *plan) interrupts(failure *oauth.Error) bool {
-	return p.declared && p.exchange.means != byAssertion && failure.Ambiguous() && p.flow.RefreshTokenRotation() != oauth.RotationNo
-}
-
-// scheduleClass is the schedule's word for a failure. A refused refresh token is retried soon, since the next request is another one;
-// one that may be spent is too, since only an answer ends the doubt.
-func (p *plan) scheduleClass(failure *oauth.Error) renewal.Class {
-	if p.interrupts(failure) {
-		return renewal.Transient
-	}
-	switch failure.Class {
-	case oauth.Throttled:
-		return renewal.Throttled
-	case oauth.Rejected:
-		return renewal.Rejected
-	case oauth.Malformed:
-		return renewal.Malformed
-	case oauth.Transient, oauth.Reauthorize:
-	}
-	return renewal.Transient
-}
-
-// settle writes what a failed request means for the credential that it was to spend.
-func (r *Reconciler) settle(ctx context.Context, o *observation, p *plan, failure *oauth.Error, outcome *result) error {
-	keep := p.keep
-	switch {
-	case p.exchange.means == byAssertion && failure.Sent:
-		return nil
-	case p.exchange.means == byAssertion:
-		keep = keep.withoutSpent(r.hasher.text("spent", p.exchange.credential.Reveal()))
-	case failure.Class == oauth.Reauthorize:
-		live, err := r.liveSecret(ctx, stateKey(o.token))
-		if err != nil {
-			return fmt.Errorf("read the state Secret after the refresh token was refused: %w", err)
-		}
-		if newer := parseState(live).RefreshToken; !newer.IsEmpty() && !newer.Equal(keep.RefreshToken) {
-			outcome.at, outcome.problem, outcome.failure = r.Clock.Now(), p.problem, p.unchanged(o).failure // another process has stored it meanwhile
-			return nil
-		}
-		o.state, keep = live, keep.withoutRefreshToken()
-	case p.interrupts(failure):
-		r.doubt(ctx, o, p, outcome)
-		return nil
-	default:
-		keep.Intent = nil
-	}
-	saved, err := r.saver.save(ctx, o.token, o.state, keep)
-	if err != nil {
-		return fmt.Errorf("save what became of the refresh token (this goes on in the background): %w", err)
-	}
-	o.state, p.keep, outcome.keep = saved, keep, keep
-	if failure.Class == oauth.Reauthorize {
-		if _, obstacle := chooseExchange(r.Clock.Now(), r.hasher, p.flow, o, keep, p.served(r.Clock.Now())); obstacle != nil {
-			outcome.failWith(obstacle)
-		}
-	}
-	return nil
-}
-
-// failWith says what a failure means to the user, now and in later looks at it.
-func (r *result) failWith(p *problem) {
-	r.problem, r.failure.Reason, r.failure.Message = p, p.reason, p.message
-}
-
-// doubt notes that the credential may be spent and that nobody is sending it any more, so that its next use waits for no deadline. It
-// does not have to succeed: the intent says the same, but for the wait.
-func (r *Reconciler) doubt(ctx context.Context, o *observation, p *plan, outcome *result) {
-	outcome.failWith(interrupted())
-	keep := p.keep
-	keep.Intent = &intent{Credential: p.keep.Intent.Credential}
-	if written, err := writeState(ctx, r.Client, o.token, o.state, keep); err == nil {
-		o.state, p.keep, outcome.keep = written, keep, keep
-	}
 }
 
 // refused tells of an API server that does not let the target be written.
