@@ -1,0 +1,227 @@
+package controller_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/oauth/oauthtest"
+)
+
+// revoking asks for revocation, at the vendor's endpoint.
+func revoking(w *world) func(*v1alpha1.OAuthToken) {
+	return func(o *v1alpha1.OAuthToken) {
+		o.Spec.RevokeOnDelete = true
+		o.Spec.Endpoints.RevocationURL = v1alpha1.URL(w.vendor.RevocationURL(oauthtest.Generic))
+	}
+}
+
+// named is an OAuthToken of that name, for editing and deleting.
+func named(name string) *v1alpha1.OAuthToken {
+	return &v1alpha1.OAuthToken{ObjectMeta: metav1.ObjectMeta{Name: name}}
+}
+
+// gone tells whether there is no such OAuthToken any more.
+func (w *world) gone(name string) bool {
+	w.t.Helper()
+	err := w.client.Get(context.Background(), client.ObjectKey{Namespace: w.namespace, Name: name}, named(name))
+	if client.IgnoreNotFound(err) != nil {
+		w.t.Fatal(err)
+	}
+	return apierrors.IsNotFound(err)
+}
+
+func (w *world) awaitGone(name string) {
+	w.t.Helper()
+	w.eventually(func() string {
+		if w.gone(name) {
+			return ""
+		}
+		return "the OAuthToken is still there"
+	})
+}
+
+// revocations are the hints of the revocation requests that came, in order.
+func (w *world) revocations() []string {
+	var hints []string
+	for _, request := range w.vendor.Requests() {
+		if request.Endpoint == oauthtest.RevocationEndpoint {
+			hints = append(hints, request.Form().Get("token_type_hint"))
+		}
+	}
+	return hints
+}
+
+// awaitEvent waits for an event, which is written on its own time.
+func (w *world) awaitEvent(name, reason string) {
+	w.t.Helper()
+	w.eventually(func() string {
+		if w.events(name)[reason] == 1 {
+			return ""
+		}
+		return "want one event " + reason
+	})
+}
+
+func TestTheFinalizerIsThereWhileRevocationIsWanted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.createPlain("api", oauthtest.Client{})
+	held := func(want bool) {
+		w.eventually(func() string {
+			if slices.Contains(w.oauthToken("api").Finalizers, v1alpha1.RevokeFinalizer) == want {
+				return ""
+			}
+			return "the finalizer does not follow the spec"
+		})
+	}
+	w.awaitServed("api", "")
+	held(false)
+	edit(w, named("api"), revoking(w))
+	held(true)
+	edit(w, named("api"), func(o *v1alpha1.OAuthToken) { o.Spec.RevokeOnDelete = false })
+	held(false)
+	w.delete(named("api"))
+	w.awaitGone("api")
+	if got := w.revocations(); len(got) != 0 {
+		t.Errorf("revoked %v, which nobody wants", got)
+	}
+	w.expect("api", 1, "whatever becomes of the finalizer")
+}
+
+func TestADeletedOAuthTokensTokensAreRevoked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.createSeeded("api", rotating(), revoking(w))
+	served := w.awaitServed("api", "")
+	w.settled()
+	refresh := w.stored("api")
+	w.delete(named("api"))
+	w.awaitGone("api")
+	if got := w.revocations(); !slices.Equal(got, []string{"refresh_token", "access_token"}) {
+		t.Errorf("revoked %v, want the refresh token and then the access token", got)
+	}
+	if w.vendor.IsLive(served) || w.vendor.RefreshTokenIsLive(refresh) {
+		t.Error("what was revoked is still good")
+	}
+	w.awaitEvent("api", v1alpha1.EventTokenRevoked)
+}
+
+func TestADiscoveredEndpointRevokes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.createPlain("api", oauthtest.Client{}, discovering(w, ""), func(o *v1alpha1.OAuthToken) { o.Spec.RevokeOnDelete = true })
+	served := w.awaitServed("api", "")
+	w.settled()
+	w.delete(named("api"))
+	w.awaitGone("api")
+	if w.vendor.IsLive(served) {
+		t.Error("the token is still good")
+	}
+}
+
+func TestADeletionDoesNotWaitForAVendorForEver(t *testing.T) {
+	t.Parallel()
+	clock := fakeTime()
+	w := newWorld(t, withClock(clock))
+	w.createPlain("api", oauthtest.Client{}, revoking(w))
+	w.awaitServed("api", "")
+	w.settled()
+	endpoint := oauthtest.Match{Endpoint: oauthtest.RevocationEndpoint}
+	w.vendor.Fail(endpoint, oauthtest.Status(500, "text/plain", "oops"))
+	w.delete(named("api"))
+	w.awaitRevocations(1)
+	w.pass(clock, 4*time.Minute, "api")
+	w.awaitRevocations(2)
+	w.settled()
+	if w.gone("api") {
+		t.Fatal("given up before five minutes are over")
+	}
+	w.pass(clock, 2*time.Minute, "api")
+	w.awaitGone("api")
+	w.awaitEvent("api", v1alpha1.EventRevocationFailed)
+}
+
+func (w *world) awaitRevocations(n int) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := w.vendor.Await(ctx, oauthtest.Match{Endpoint: oauthtest.RevocationEndpoint}, n); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestARevocationIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	clock := fakeTime()
+	w := newWorld(t, withClock(clock))
+	w.createPlain("api", oauthtest.Client{}, revoking(w))
+	served := w.awaitServed("api", "")
+	w.settled()
+	w.vendor.Fail(oauthtest.Match{Endpoint: oauthtest.RevocationEndpoint}, oauthtest.Drop(), oauthtest.Times(1))
+	w.delete(named("api"))
+	w.awaitRevocations(1)
+	w.pass(clock, time.Minute, "api")
+	w.awaitGone("api")
+	if w.vendor.IsLive(served) {
+		t.Error("the token is still good")
+	}
+	w.awaitEvent("api", v1alpha1.EventTokenRevoked)
+	if got := w.events("api")[v1alpha1.EventRevocationFailed]; got != 0 {
+		t.Error("a failure was told that came to a good end")
+	}
+}
+
+func TestADeletionThatCanNotRevokeIsNotHeld(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for name, test := range map[string]struct {
+		change func(*v1alpha1.OAuthToken)
+		before func(name string)
+	}{
+		"no-endpoint": {
+			func(o *v1alpha1.OAuthToken) { o.Spec.RevokeOnDelete = true },
+			func(string) {},
+		},
+		"no-credentials": {
+			revoking(w),
+			func(name string) { w.delete(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name + "-client"}}) },
+		},
+		"unlabelled-credentials": {
+			revoking(w),
+			func(name string) {
+				edit(w, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name + "-client"}}, func(s *corev1.Secret) { s.Labels = nil })
+			},
+		},
+	} {
+		w.createPlain(name, oauthtest.Client{}, test.change)
+		w.awaitServed(name, "")
+		w.settled()
+		test.before(name)
+		w.settled()
+		w.delete(named(name))
+		w.awaitGone(name)
+		w.awaitEvent(name, v1alpha1.EventRevocationFailed)
+	}
+}
+
+func TestThereIsNothingToRevokeOfATokenThatNeverCame(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.vendor.Fail(oauthtest.Match{ClientID: "api"}, oauthtest.OAuthError("invalid_client"))
+	w.createPlain("api", oauthtest.Client{}, revoking(w))
+	w.awaitReady("api", metav1.ConditionFalse, v1alpha1.ReasonInvalidClient)
+	w.delete(named("api"))
+	w.awaitGone("api")
+	w.settled()
+	if got := w.events("api"); got[v1alpha1.EventRevocationFailed]+got[v1alpha1.EventTokenRevoked] != 0 {
+		t.Errorf("events %v", got)
+	}
+}
