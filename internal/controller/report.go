@@ -65,12 +65,13 @@ func (r *Reconciler) writeStatus(ctx context.Context, token *v1alpha1.OAuthToken
 }
 
 // reportRequesting says in status that the first request is under way.
-func (r *Reconciler) reportRequesting(ctx context.Context, o *observation) {
-	if o.token.Status.Failures != nil {
+func (r *Reconciler) reportRequesting(ctx context.Context, o *observation, p *plan) {
+	if p.problem != nil {
 		return // what failed last is worth more to the user
 	}
-	now, status := r.Clock.Now(), *o.token.Status.DeepCopy()
-	setConditions(now, &status, o.token, &result{})
+	outcome := p.unchanged(o)
+	status := statusOf(r.Clock.Now(), o.token, p, outcome)
+	r.emit(o, outcome, status)
 	if err := r.writeStatus(ctx, o.token, status); err != nil {
 		ctrl.LoggerFrom(ctx).Info("status could not say yet that a request is under way")
 		return

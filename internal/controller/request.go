@@ -124,7 +124,7 @@ func (r *Reconciler) announce(ctx context.Context, o *observation, p *plan) (sto
 		defer close(finished)
 		select {
 		case <-timer.C():
-			r.reportRequesting(ctx, o)
+			r.reportRequesting(ctx, o, p)
 		case <-ended:
 		}
 	}()
