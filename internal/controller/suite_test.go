@@ -66,7 +66,9 @@ type world struct {
 	client    client.Client // a user's, without a cache
 	vendor    *oauthtest.Server
 	namespace string
+	others    []string // further namespaces that the manager serves
 	api       *traffic
+	cached    client.Client // the manager's
 	clock     clock.Clock
 	platform  func(*controller.Platform)
 	workers   int
@@ -74,6 +76,7 @@ type world struct {
 	vendors   string // folder of catalogue entries
 	network   func(*oauth.ClientOptions)
 	logger    logr.Logger
+	transport func(http.RoundTripper) http.RoundTripper
 	stop      func()
 }
 
@@ -94,6 +97,11 @@ func withNetwork(change func(*oauth.ClientOptions)) worldOption {
 
 // withLogger takes what the manager logs, at every level. The default is nowhere.
 func withLogger(logger logr.Logger) worldOption { return func(w *world) { w.logger = logger } }
+
+// withTransport changes how the manager reaches the API server.
+func withTransport(wrap func(http.RoundTripper) http.RoundTripper) worldOption {
+	return func(w *world) { w.transport = wrap }
+}
 
 // newWorld makes a world whose manager runs until the test ends.
 func newWorld(t *testing.T, options ...worldOption) *world {
@@ -161,16 +169,20 @@ func (w *world) start() {
 	w.api = &traffic{}
 	cluster := rest.CopyConfig(apiServer(w.t))
 	cluster.Wrap(w.api.wrap)
+	if w.transport != nil {
+		cluster.Wrap(w.transport)
+	}
 	consistent := true
 	off := metricsserver.Options{BindAddress: "0"}
 	m, err := ctrl.NewManager(cluster, ctrl.Options{
-		Scheme: scheme(w.t), Cache: controller.CacheOptions([]string{w.namespace}), Metrics: off,
+		Scheme: scheme(w.t), Cache: controller.CacheOptions(append(w.others, w.namespace)), Metrics: off,
 		Client:     client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: &consistent}},
 		Controller: ctrlConfig(), HealthProbeBindAddress: "0", Logger: w.logger,
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.cached = m.GetClient()
 	reconciler := w.reconciler(m)
 	ctx, cancel := context.WithCancel(context.Background())
 	if err := reconciler.SetupWithManager(ctx, m); err != nil {
