@@ -28,6 +28,7 @@ type result struct {
 	failure   *v1alpha1.FailureStatus // nil: the last request succeeded
 	recent    []time.Time             // failed requests of the past hour
 	attempted bool                    // a request was made now
+	written   bool                    // the target was written
 	notices   []notice
 	at        time.Time // when to look again; zero: as the schedule says
 	quiet     bool      // there is nothing to tell yet
@@ -79,7 +80,7 @@ func (r *Reconciler) succeeded(ctx context.Context, o *observation, p *plan, tok
 // publish writes an answer to the target, and tells of it.
 func (r *Reconciler) publish(ctx context.Context, o *observation, p *plan, given *answer) (*result, error) {
 	outcome, err := r.store(ctx, o, p)
-	if err != nil || outcome.held == nil {
+	if err != nil || !outcome.written {
 		return outcome, err
 	}
 	r.answers.drop(o.token.UID)

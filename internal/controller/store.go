@@ -25,8 +25,10 @@ var errContended = errors.New("something else keeps writing the target Secret")
 // ours. A Secret that turns out to be somebody else's is left alone.
 func (r *Reconciler) store(ctx context.Context, o *observation, p *plan) (*result, error) {
 	for range storeAttempts {
-		err := r.writeTarget(ctx, o, p.write)
+		changed, err := r.writeTarget(ctx, o, p.write)
 		switch {
+		case err == nil && !changed:
+			return r.undone(o, p), nil
 		case err == nil:
 			return r.stored(ctx, o, p)
 		case !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err):
@@ -43,21 +45,23 @@ func (r *Reconciler) store(ctx context.Context, o *observation, p *plan) (*resul
 	return nil, errContended
 }
 
-// writeTarget makes one attempt.
-func (r *Reconciler) writeTarget(ctx context.Context, o *observation, want *rendering) error {
+// writeTarget makes one attempt, and tells whether the Secret is another than before.
+func (r *Reconciler) writeTarget(ctx context.Context, o *observation, want *rendering) (changed bool, err error) {
 	present := o.target.secret
 	if present == nil {
-		return r.Client.Create(ctx, want.secret(), client.FieldOwner(fieldManager))
+		return true, r.Client.Create(ctx, want.secret(), client.FieldOwner(fieldManager))
 	}
 	version := present.ResourceVersion
 	if o.mustDisown(want) {
 		disowned, err := r.disown(ctx, o, want)
 		if err != nil {
-			return err
+			return false, err
 		}
 		version = disowned
 	}
-	return r.Client.Apply(ctx, want.apply(present.UID, version), client.FieldOwner(fieldManager), client.ForceOwnership)
+	written := want.apply(present.UID, version)
+	err = r.Client.Apply(ctx, written, client.FieldOwner(fieldManager), client.ForceOwnership)
+	return *written.ResourceVersion != version, err
 }
 
 // mustDisown tells whether something that the operator wrote is to go away. Server-side apply removes what is not applied any more, but
@@ -95,9 +99,29 @@ func (r *Reconciler) stored(ctx context.Context, o *observation, p *plan) (*resu
 	held, _ := parseRecord(p.write.annotations)
 	p.held, p.matches = &held, p.fingerprint.sameSpec(held.RequestHash)
 	outcome := p.unchanged(o)
+	outcome.written = true
 	outcome.at = time.Time{} // what was written has its own schedule
 	outcome.notices = r.noteRepair(o, p)
 	return outcome, r.removeFormer(ctx, o)
+}
+
+// undonePause is how soon a target is looked at again after a write that changed nothing: no watch tells of it.
+const undonePause = time.Second
+
+// undone is the result of a write that a mutating webhook turned into none. A vendor's answer is kept, and written later.
+func (r *Reconciler) undone(o *observation, p *plan) *result {
+	pause := undonePause
+	var notices []notice
+	if p.answered {
+		p.holdAsItIs(o)
+		pause = recheckCredentials
+	} else if r.repairs.note(o.token.UID, r.Clock.Now()) {
+		notices = append(notices, notice{warning: true, reason: v1alpha1.EventRepairFighting, about: fightProblem(o.token).message})
+	}
+	outcome := p.unchanged(o)
+	outcome.problem, outcome.matches, outcome.notices = fightProblem(o.token), false, notices
+	outcome.at = r.Clock.Now().Add(pause)
+	return outcome
 }
 
 // noteRepair tells of a repair, and of a fight where repairs do not hold. A token that had to be requested because the one before was

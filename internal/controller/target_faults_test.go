@@ -1,0 +1,159 @@
+package controller_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/oauth/oauthtest"
+)
+
+// serverFault is an answer of an API server in trouble.
+func serverFault(r *http.Request) *http.Response {
+	body := `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"InternalError","code":500,"message":"etcd is away"}`
+	return &http.Response{
+		StatusCode: http.StatusInternalServerError, Header: http.Header{"Content-Type": {"application/json"}}, Request: r,
+		Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
+	}
+}
+
+func TestATokenLandsAlthoughSomebodyEditsTheTargetMeanwhile(t *testing.T) {
+	t.Parallel()
+	th := issuedTarget(t)
+	before := string(th.secret("api").Data["access_token"])
+	var edits atomic.Int32
+	th.api.fail(func(r *http.Request) *http.Response {
+		if kindOf(r) == "PATCH secrets" && strings.Contains(r.Header.Get("Content-Type"), "apply-patch") && edits.Add(1) <= 2 {
+			edit(th.world, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "api"}}, func(s *corev1.Secret) {
+				s.Data["theirs"] = append(s.Data["theirs"], 'x')
+			})
+		}
+		return nil
+	})
+	after := th.renewNow("api", "api")
+	th.settled()
+	if token := string(after.Data["access_token"]); token == before || !th.vendor.IsLive(token) {
+		t.Error("the target does not hold the new token")
+	}
+	if got := string(th.secret("api").Data["theirs"]); got != "xx" {
+		t.Errorf("of what was edited %q is left", got)
+	}
+	if got := th.vendor.Count(oauthtest.Match{}); got != 2 {
+		t.Errorf("%d requests, want 2", got)
+	}
+}
+
+func TestATokenThatCanNotBeWrittenIsKeptUntilItCan(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		kind    string
+		renewal bool
+	}{"the first": {"POST secrets", false}, "a renewal": {"PATCH secrets", true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			th := idleTheater(t)
+			want := 1
+			if c.renewal {
+				th.create(genesys("api", "client"))
+				th.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+				want = 2
+			}
+			var refused atomic.Int32
+			th.api.fail(func(r *http.Request) *http.Response {
+				if kindOf(r) == c.kind && refused.Add(1) <= 6 {
+					return serverFault(r)
+				}
+				return nil
+			})
+			if c.renewal {
+				th.renewNow("api", "api")
+			} else {
+				th.create(genesys("api", "client"))
+			}
+			th.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+			th.settled()
+			if refused.Load() <= 6 {
+				t.Error("nothing was refused")
+			}
+			if token := string(th.secret("api").Data["access_token"]); !th.vendor.IsLive(token) {
+				t.Error("the target does not hold the vendor's token")
+			}
+			if got := th.vendor.Count(oauthtest.Match{}); got != want {
+				t.Errorf("%d requests, want %d", got, want)
+			}
+		})
+	}
+}
+
+func TestNothingIsRequestedInANamespaceThatIsBeingDeleted(t *testing.T) {
+	t.Parallel()
+	w := newIdleWorld(t)
+	w.create(genesysClient("client"), genesys("api", "client"))
+	if err := w.client.Delete(context.Background(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}); err != nil {
+		t.Fatal(err)
+	}
+	w.start()
+	w.eventually(func() string {
+		return map[int]string{0: "no creation was tried"}[w.api.counts()["POST secrets (dry run)"]]
+	})
+	w.settled()
+	if got := w.vendor.Count(oauthtest.Match{}); got != 0 {
+		t.Errorf("%d requests to the vendor", got)
+	}
+	if got := w.api.counts()["POST secrets (dry run)"]; got > 2 {
+		t.Errorf("the creation was tried %d times", got)
+	}
+}
+
+func TestNothingIsRequestedWhereAQuotaLeavesNoPlace(t *testing.T) {
+	t.Parallel()
+	clock := clocktesting.NewFakeClock(time.Now().Truncate(time.Second))
+	th := theater{newWorld(t, withClock(clock)), clock}
+	th.create(genesysClient("client"))
+	one := corev1.ResourceList{corev1.ResourceSecrets: resource.MustParse("1")}
+	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "quota"}, Spec: corev1.ResourceQuotaSpec{Hard: one}}
+	th.create(quota)
+	quota.Status = corev1.ResourceQuotaStatus{Hard: one, Used: one} // there is no controller that counts
+	if err := th.client.Status().Update(context.Background(), quota); err != nil {
+		t.Fatal(err)
+	}
+	th.eventually(func() string {
+		trial := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "trial", Namespace: th.namespace}}
+		if err := th.client.Create(context.Background(), trial, client.DryRunAll); err == nil || !strings.Contains(err.Error(), "exceeded quota") {
+			return "the quota is not known yet"
+		}
+		return ""
+	})
+	th.create(genesys("api", "client"))
+	token := th.awaitReady("api", metav1.ConditionFalse, v1alpha1.ReasonSecretConflict)
+	if got := message(token, v1alpha1.ConditionReady); !strings.Contains(got, "ResourceQuota") {
+		t.Errorf("the message is %s", got)
+	}
+	for range 3 {
+		th.lookAgain("api", 10*time.Minute)
+	}
+	th.settled()
+	if got := th.vendor.Count(oauthtest.Match{}); got != 0 {
+		t.Errorf("%d requests to the vendor", got)
+	}
+	th.delete(quota)
+	th.eventually(func() string {
+		th.lookAgain("api", time.Minute)
+		return map[bool]string{false: "there is no target"}[th.exists("api")]
+	})
+	th.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+	if got := th.vendor.Count(oauthtest.Match{}); got != 1 {
+		t.Errorf("%d requests, want 1", got)
+	}
+}
