@@ -69,6 +69,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err := r.keepFinalizer(ctx, o); err != nil {
 		return ctrl.Result{}, err
 	}
+	if err := r.keepStateOwner(ctx, o); err != nil {
+		return ctrl.Result{}, err
+	}
 	p := r.planner.plan(r.Clock.Now(), o, r.pausedUntil)
 	outcome, err := r.carryOut(ctx, o, p)
 	if outcome == nil || err != nil {

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -136,6 +137,19 @@ func (s *saver) mark(uid types.UID, saving bool) {
 	} else {
 		delete(s.saving, uid)
 	}
+}
+
+// keepStateOwner lets the state Secret go with the OAuthToken, or stay, as the spec now says.
+func (r *Reconciler) keepStateOwner(ctx context.Context, o *observation) error {
+	if o.saving || o.state == nil || !isOurState(o.token, o.state) || owned(o.token, o.state) {
+		return nil
+	}
+	written, err := writeState(ctx, r.Client, o.token, o.state, parseState(o.state))
+	if err != nil {
+		return fmt.Errorf("write the owner of the state Secret: %w", err)
+	}
+	o.state = written
+	return nil
 }
 
 // writeState creates the state Secret, or updates exactly the version that base is. An OAuthToken with nothing to keep gets none.

@@ -2,6 +2,7 @@ package controller_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,9 +23,14 @@ import (
 
 // serverFault is an answer of an API server in trouble.
 func serverFault(r *http.Request) *http.Response {
-	body := `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"InternalError","code":500,"message":"etcd is away"}`
+	return refusal(r, http.StatusInternalServerError, "InternalError", "etcd is away")
+}
+
+// refusal is an answer of an API server that does not do what it is asked.
+func refusal(r *http.Request, status int, reason, message string) *http.Response {
+	body := fmt.Sprintf(`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":%q,"code":%d,"message":%q}`, reason, status, message)
 	return &http.Response{
-		StatusCode: http.StatusInternalServerError, Header: http.Header{"Content-Type": {"application/json"}}, Request: r,
+		StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}}, Request: r,
 		Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
 	}
 }
@@ -93,6 +100,47 @@ func TestATokenThatCanNotBeWrittenIsKeptUntilItCan(t *testing.T) {
 				t.Errorf("%d requests, want %d", got, want)
 			}
 		})
+	}
+}
+
+func TestARenewalWhoseWriteIsRefusedIsKeptAndWrittenLater(t *testing.T) {
+	t.Parallel()
+	th := issuedTarget(t)
+	before := th.secret("api")
+	th.api.fail(func(r *http.Request) *http.Response {
+		if kindOf(r) == "PATCH secrets" {
+			return refusal(r, http.StatusForbidden, "Forbidden", `admission webhook "freeze.example.com" denied the request: s3cr3t`)
+		}
+		return nil
+	})
+	edit(th.world, &v1alpha1.OAuthToken{ObjectMeta: metav1.ObjectMeta{Name: "api"}}, func(o *v1alpha1.OAuthToken) {
+		o.Annotations = map[string]string{v1alpha1.RenewRequestedAtAnnotation: "now"}
+	})
+	token := th.awaitCondition("api", v1alpha1.ConditionRenewalFailing, metav1.ConditionTrue, v1alpha1.ReasonSecretConflict)
+	want := `the API server does not let Secret "api" be written: admission webhook "freeze.example.com" refuses it: change its policy or spec.target`
+	if diff := cmp.Diff(want, message(token, v1alpha1.ConditionRenewalFailing)); diff != "" {
+		t.Error(diff)
+	}
+	th.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+	for range 3 {
+		th.lookAgain("api", 2*time.Minute)
+	}
+	th.settled()
+	if got := th.vendor.Count(oauthtest.Match{}); got != 2 {
+		t.Errorf("%d requests, want the first and the renewal", got)
+	}
+	if diff := cmp.Diff(before, th.secret("api")); diff != "" {
+		t.Errorf("the target was touched\n%s", diff)
+	}
+	th.api.fail(nil)
+	th.lookAgain("api", time.Minute)
+	th.eventually(func() string { return cmp.Diff("now", th.secret("api").Annotations[v1alpha1.RenewHandledAnnotation]) })
+	th.settled()
+	if got := th.vendor.Count(oauthtest.Match{}); got != 2 {
+		t.Errorf("%d requests after all, want 2", got)
+	}
+	if got := th.oauthToken("api").Status.Conditions; len(got) != 1 {
+		t.Errorf("conditions %+v", got)
 	}
 }
 

@@ -310,6 +310,28 @@ func TestOwnersComeAndGoWithTheDeletionPolicy(t *testing.T) {
 	}
 }
 
+func TestTheStateSecretStaysOrGoesAsTheTargetDoes(t *testing.T) {
+	t.Parallel()
+	th := issuedTarget(t)
+	state := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "api-oauth-state", Labels: map[string]string{v1alpha1.RoleLabel: v1alpha1.RoleState}, Annotations: map[string]string{v1alpha1.OwnerAnnotation: "api"},
+		},
+		Data: map[string][]byte{"refresh_token": []byte("rt"), "theirs": []byte("x")},
+	}
+	th.create(state)
+	for _, c := range []struct {
+		policy v1alpha1.DeletionPolicy
+		owners int
+	}{{v1alpha1.DeletionDelete, 1}, {v1alpha1.DeletionRetain, 0}} {
+		edit(th.world, &v1alpha1.OAuthToken{ObjectMeta: metav1.ObjectMeta{Name: "api"}}, targeted(func(target *v1alpha1.Target) { target.DeletionPolicy = c.policy }))
+		th.eventually(func() string { return cmp.Diff(c.owners, len(th.secret("api-oauth-state").OwnerReferences)) })
+	}
+	if diff := cmp.Diff(map[string][]byte{"refresh_token": []byte("rt"), "theirs": []byte("x")}, th.secret("api-oauth-state").Data); diff != "" {
+		t.Errorf("what is kept has changed\n%s", diff)
+	}
+}
+
 func TestTheAPIServerTakesTargetsOfEveryType(t *testing.T) {
 	t.Parallel()
 	th := issuedTarget(t)

@@ -57,12 +57,12 @@ func (v targetView) rendered(token *v1alpha1.OAuthToken) bool {
 // dressed tells whether labels, annotations and owner are as they should be, beside what others added.
 func (v targetView) dressed(token *v1alpha1.OAuthToken) bool {
 	labels, annotations := renderedMetadata(token)
-	return contains(v.secret.Labels, labels) && contains(v.secret.Annotations, annotations) && v.owned(token)
+	return contains(v.secret.Labels, labels) && contains(v.secret.Annotations, annotations) && owned(token, v.secret)
 }
 
 // owned tells whether the owner reference is there, or, where the Secret is to stay, is not.
-func (v targetView) owned(token *v1alpha1.OAuthToken) bool {
-	want, have := ownerReference(token), metav1.GetControllerOf(v.secret)
+func owned(token *v1alpha1.OAuthToken, secret *corev1.Secret) bool {
+	want, have := ownerReference(token), metav1.GetControllerOf(secret)
 	if want == nil || have == nil {
 		return want == nil && have == nil
 	}
