@@ -56,6 +56,7 @@ func run(ctx context.Context, out io.Writer, arguments []string) error {
 	if err := o.validate(flags.Args()); err != nil {
 		return err
 	}
+	logging.Level = withoutBodies(logging.Level)
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
 	catalogue, err := oauth.LoadCatalogue(o.vendorsDir)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap/zapcore"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -52,6 +53,17 @@ func TestFlagsThatCanNotBeMeantAreRefused(t *testing.T) {
 				t.Errorf("error %v, want one with %q", err, c.want)
 			}
 		})
+	}
+}
+
+func TestNoVerbosityShowsBodies(t *testing.T) {
+	for level, want := range map[zapcore.Level]bool{zapcore.InfoLevel: true, -6: true, -7: false, -8: false, -10: false} {
+		if got := withoutBodies(zapcore.Level(-10)).Enabled(level); got != want {
+			t.Errorf("level %d is logged: %v, want %v", level, got, want)
+		}
+	}
+	if withoutBodies(nil).Enabled(zapcore.DebugLevel) {
+		t.Error("debug lines are logged by default")
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"k8s.io/client-go/rest"
 )
 
@@ -104,6 +106,20 @@ func apiServerAddresses(ctx context.Context, config *rest.Config) ([]netip.Addr,
 		}
 	}
 	return addresses, nil
+}
+
+// mostVerbose is the highest verbosity that is logged: from 7 on, Kubernetes' client shows headers, and from 8 on whole bodies of
+// requests, Secrets among them.
+const mostVerbose = zapcore.Level(-6)
+
+// withoutBodies caps a log level, whatever --zap-log-level asks for.
+func withoutBodies(level zapcore.LevelEnabler) zapcore.LevelEnabler {
+	return zap.LevelEnablerFunc(func(l zapcore.Level) bool {
+		if level == nil {
+			return l >= zapcore.InfoLevel
+		}
+		return l >= mostVerbose && level.Enabled(l)
+	})
 }
 
 // version and commit are set by the linker.

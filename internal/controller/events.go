@@ -92,7 +92,7 @@ func oddities(token *v1alpha1.OAuthToken, given *answer) []notice {
 // scheduleOddities are those that follow from how long a token lives.
 func scheduleOddities(token *v1alpha1.OAuthToken, held *record) []notice {
 	var odd []notice
-	schedule := scheduleOf(token, held)
+	schedule := scheduleOf(token, keepsake{}, held)
 	if schedule.Clamped {
 		odd = append(odd, notice{warning: true, reason: v1alpha1.EventRenewBeforeClamped, about: "spec.renewal asks for a renewal in the first half of the token's life: it is made at its half; lower renewBefore or renewBeforePercentage"})
 	}

@@ -28,30 +28,30 @@ type exchange struct {
 // once tells whether the exchange spends something, so that an intent must be written before.
 func (e exchange) once() bool { return e.means != byGrant }
 
-// binding names the client and the endpoint that a refresh token is good for.
-func binding(h hasher, flow *oauth.Flow) string {
-	return h.text("binding", flow.ClientID+"\n"+cmp.Or(flow.Endpoints.TokenURL, flow.Endpoints.IssuerURL))
+// binding names, without a key that could be lost, the client and the endpoint that a refresh token is good for.
+func binding(flow *oauth.Flow) string {
+	return hashToken(flow.ClientID + "\n" + cmp.Or(flow.Endpoints.TokenURL, flow.Endpoints.IssuerURL))
 }
 
 // holdsRefreshToken tells whether there is a refresh token that this flow may spend.
-func holdsRefreshToken(now time.Time, h hasher, flow *oauth.Flow, k keepsake) bool {
+func holdsRefreshToken(now time.Time, flow *oauth.Flow, k keepsake) bool {
 	usable := !k.RefreshToken.IsEmpty() && (k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt))
-	return usable && (k.Binding == "" || k.Binding == binding(h, flow))
+	return usable && (k.Binding == "" || k.Binding == binding(flow))
 }
 
 // chooseExchange decides how the next token is asked for: a first refresh token that was not sent yet, the refresh token that is held,
 // the grant itself. Where nothing is left, the problem says what a person must do. served is the token in the target, if good.
-func chooseExchange(now time.Time, h hasher, flow *oauth.Flow, o *observation, k keepsake, served *record) (exchange, *problem) {
+func chooseExchange(now time.Time, flow *oauth.Flow, o *observation, k keepsake, served *record) (exchange, *problem) {
 	if flow.Grant == oauth.RefreshToken {
 		if fault := seedClaimed(o); fault != nil {
 			return exchange{}, fault
 		}
-		if seed := oauthCredentials(o.credentials.secret)[keyRefreshToken]; !seed.IsEmpty() && !k.spent(h.text("spent", seed.Reveal())) {
-			return exchange{means: bySeed, credential: seed, notBefore: fence(k)}, nil
+		if seed := oauthCredentials(o.credentials.secret)[keyRefreshToken]; !seed.IsEmpty() && !k.spent(spentHash(seed.Reveal())) {
+			return exchange{means: bySeed, credential: seed, notBefore: fence(now, k)}, nil
 		}
 	}
-	primary, obstacle := primaryExchange(h, flow, k)
-	if !holdsRefreshToken(now, h, flow, k) {
+	primary, obstacle := primaryExchange(flow, k)
+	if !holdsRefreshToken(now, flow, k) {
 		if obstacle != nil && !k.RefreshToken.IsEmpty() && !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt) {
 			obstacle = personNeeded(flow, v1alpha1.ReasonRefreshTokenExpired)
 		}
@@ -59,19 +59,20 @@ func chooseExchange(now time.Time, h hasher, flow *oauth.Flow, o *observation, k
 	}
 	refresh := exchange{means: byRefresh, credential: k.RefreshToken}
 	if k.Intent == nil || flow.RefreshTokenRotation() == oauth.RotationNo {
-		refresh.notBefore = fence(k)
+		refresh.notBefore = fence(now, k)
 		return refresh, nil
 	}
 	if obstacle == nil {
 		return primary, nil // the refresh token may be spent, and there is another way
 	}
-	refresh.notBefore = later(fence(k), lastTenth(served))
+	refresh.notBefore = later(fence(now, k), lastTenth(served))
 	return refresh, nil
 }
 
-// fence is until when an unfinished use keeps everybody else from the credential.
-func fence(k keepsake) time.Time {
-	if k.Intent == nil || k.Intent.Deadline.IsZero() {
+// fence is until when an unfinished use keeps everybody else from the credential. A deadline far ahead was set by a clock that has been
+// corrected since.
+func fence(now time.Time, k keepsake) time.Time {
+	if k.Intent == nil || k.Intent.Deadline.IsZero() || k.Intent.Deadline.After(now.Add(time.Hour)) {
 		return time.Time{}
 	}
 	return k.Intent.Deadline.Add(graceAfterDeadline)
@@ -87,13 +88,13 @@ func lastTenth(served *record) time.Time {
 }
 
 // primaryExchange is the grant itself, where it needs no person and has not been used up.
-func primaryExchange(h hasher, flow *oauth.Flow, k keepsake) (exchange, *problem) {
+func primaryExchange(flow *oauth.Flow, k keepsake) (exchange, *problem) {
 	switch flow.Grant {
 	case oauth.ClientCredentials, oauth.Password:
 		return exchange{means: byGrant}, nil
 	case oauth.SAML2Bearer:
 		assertion, ready := flow.ReadyAssertion()
-		if ready && k.spent(h.text("spent", assertion.Reveal())) {
+		if ready && k.spent(spentHash(assertion.Reveal())) {
 			return exchange{}, &problem{
 				reason:  v1alpha1.ReasonAwaitingCredentials,
 				message: "the SAML assertion in the credentials Secret was sent already: put a fresh one under the key assertion",

@@ -83,10 +83,10 @@ type chosen struct {
 }
 
 func TestTheNextExchange(t *testing.T) {
-	h, now := testHasher(), noon
+	now := noon
 	password, refresh := flowOf(t, oauth.Password), flowOf(t, oauth.RefreshToken)
-	bound := binding(h, refresh)
-	held := keepsake{RefreshToken: oauth.NewSensitive("kept"), Binding: bound, Spent: []string{h.text("spent", "seed")}}
+	bound := binding(refresh)
+	held := keepsake{RefreshToken: oauth.NewSensitive("kept"), Binding: bound, Spent: []string{spentHash("seed")}}
 	with := func(k keepsake, change func(*keepsake)) keepsake { change(&k); return k }
 	declared := func(at time.Time) func(*keepsake) {
 		return func(k *keepsake) { k.Intent = &intent{Deadline: at.Add(sendWithin), Credential: "hash"} }
@@ -118,15 +118,21 @@ func TestTheNextExchange(t *testing.T) {
 			chosen{Means: bySeed, Credential: "new", NotBefore: now.Add(sendWithin + time.Minute)},
 		},
 		"of two OAuthTokens with one first refresh token the older spends it": {
-			refresh, seeded("seed", claim{name: "younger", created: metav1.NewTime(now.Add(time.Second)), uid: "0a"}), keepsake{}, nil,
+			refresh, seeded("seed", claim{name: "younger", created: metav1.NewTime(now.Add(time.Second)), uid: "0a"}),
+			keepsake{},
+			nil,
 			chosen{Means: bySeed, Credential: "seed"},
 		},
 		"of two OAuthTokens with one first refresh token the younger doesn't": {
-			refresh, seeded("seed", claim{name: "older", created: metav1.NewTime(now.Add(-time.Second)), uid: "0c"}), keepsake{}, nil,
+			refresh, seeded("seed", claim{name: "older", created: metav1.NewTime(now.Add(-time.Second)), uid: "0c"}),
+			keepsake{},
+			nil,
 			chosen{Reason: v1alpha1.ReasonInvalidSpec},
 		},
 		"of two that are equally old, the one with the smaller UID spends it": {
-			refresh, seeded("seed", claim{name: "twin", created: metav1.NewTime(now), uid: "0a"}), keepsake{}, nil,
+			refresh, seeded("seed", claim{name: "twin", created: metav1.NewTime(now), uid: "0a"}),
+			keepsake{},
+			nil,
 			chosen{Reason: v1alpha1.ReasonInvalidSpec},
 		},
 		"a refresh token is preferred to the grant": {
@@ -187,7 +193,9 @@ func TestTheNextExchange(t *testing.T) {
 			flowOf(t, oauth.SAML2Bearer, readyAssertion), seeded(""), keepsake{}, nil, chosen{Means: byAssertion, Credential: "the assertion"},
 		},
 		"a ready assertion that was sent is not sent again": {
-			flowOf(t, oauth.SAML2Bearer, readyAssertion), seeded(""), keepsake{Spent: []string{h.text("spent", "the assertion")}}, nil,
+			flowOf(t, oauth.SAML2Bearer, readyAssertion), seeded(""),
+			keepsake{Spent: []string{spentHash("the assertion")}},
+			nil,
 			chosen{Reason: v1alpha1.ReasonAwaitingCredentials},
 		},
 		"an interactive grant without a refresh token needs a person": {
@@ -195,7 +203,7 @@ func TestTheNextExchange(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, obstacle := chooseExchange(now, h, test.flow, test.seen, test.keep, test.served)
+			got, obstacle := chooseExchange(now, test.flow, test.seen, test.keep, test.served)
 			compared := chosen{Means: got.means, Credential: got.credential.Reveal(), NotBefore: got.notBefore}
 			if obstacle != nil {
 				compared = chosen{Reason: obstacle.reason}
@@ -238,8 +246,7 @@ func TestThePersonNeededIsToldWhatToDo(t *testing.T) {
 }
 
 func TestARefreshTokenIsBoundToClientAndEndpointAlone(t *testing.T) {
-	h := testHasher()
-	same := binding(h, flowOf(t, oauth.RefreshToken))
+	same := binding(flowOf(t, oauth.RefreshToken))
 	for name, test := range map[string]struct {
 		change func(*oauth.Settings)
 		same   bool
@@ -254,7 +261,7 @@ func TestARefreshTokenIsBoundToClientAndEndpointAlone(t *testing.T) {
 		"revocation address": {func(s *oauth.Settings) { s.Endpoints.RevocationURL = "https://vendor.example/revoke" }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := binding(h, flowOf(t, oauth.RefreshToken, test.change)) == same; got != test.same {
+			if got := binding(flowOf(t, oauth.RefreshToken, test.change)) == same; got != test.same {
 				t.Errorf("still good: %v, want %v", got, test.same)
 			}
 		})
@@ -262,10 +269,10 @@ func TestARefreshTokenIsBoundToClientAndEndpointAlone(t *testing.T) {
 }
 
 func TestWhatIsKeptAfterAnAnswer(t *testing.T) {
-	h, answered := testHasher(), noon.Add(time.Hour)
+	answered := noon.Add(time.Hour)
 	end := noon.Add(720 * time.Hour)
 	password, refresh := flowOf(t, oauth.Password), flowOf(t, oauth.RefreshToken)
-	bound := binding(h, password)
+	bound := binding(password)
 	held := keepsake{
 		RefreshToken: oauth.NewSensitive("kept"), IssuedAt: noon, ExpiresAt: end, Binding: bound, Warnings: []string{"given"},
 		Intent: &intent{Deadline: noon, Credential: "hash"},
@@ -292,39 +299,52 @@ func TestWhatIsKeptAfterAnAnswer(t *testing.T) {
 		want   map[string]string
 	}{
 		"a rotated refresh token takes the old one's place, and its end does not move": {
-			password, byRefresh, held, oauth.Token{RefreshToken: oauth.NewSensitive("rotated")}, monthly,
+			password, byRefresh, held,
+			oauth.Token{RefreshToken: oauth.NewSensitive("rotated")},
+			monthly,
 			text(append(first, keyRefreshToken, "rotated", keyWarnings, "given")...),
 		},
 		"without one in the answer the old one stays, and its end does not move": {
 			password, byRefresh, held, oauth.Token{}, monthly, text(append(first, keyRefreshToken, "kept", keyWarnings, "given")...),
 		},
 		"only the answer moves the end": {
-			password, byRefresh, held, oauth.Token{RefreshToken: oauth.NewSensitive("rotated"), RefreshTokenLifetime: time.Hour}, nil,
+			password, byRefresh, held,
+			oauth.Token{RefreshToken: oauth.NewSensitive("rotated"), RefreshTokenLifetime: time.Hour},
+			nil,
 			text(
 				keyRefreshToken, "rotated", keyRefreshTokenIssuedAt, formatTime(noon), keyRefreshTokenExpiresAt, formatTime(answered.Add(time.Hour)),
 				keyRefreshTokenBinding, bound, keyWarnings, "given",
 			),
 		},
 		"a grant's first refresh token is kept with the end that the user states": {
-			password, byGrant, keepsake{}, oauth.Token{RefreshToken: oauth.NewSensitive("first")}, monthly,
+			password, byGrant,
+			keepsake{},
+			oauth.Token{RefreshToken: oauth.NewSensitive("first")},
+			monthly,
 			text(append(now, keyRefreshToken, "first", keyRefreshTokenExpiresAt, formatTime(answered.Add(720*time.Hour)))...),
 		},
 		"a grant's first refresh token of which nobody states the end is kept without": {
 			password, byGrant, keepsake{}, oauth.Token{RefreshToken: oauth.NewSensitive("first")}, nil, text(append(now, keyRefreshToken, "first")...),
 		},
 		"a new grant begins a new life, and its warnings anew": {
-			password, byGrant, held, oauth.Token{RefreshToken: oauth.NewSensitive("second")}, monthly,
+			password, byGrant, held,
+			oauth.Token{RefreshToken: oauth.NewSensitive("second")},
+			monthly,
 			text(append(now, keyRefreshToken, "second", keyRefreshTokenExpiresAt, formatTime(answered.Add(720*time.Hour)))...),
 		},
 		"a new grant without a refresh token drops the one that may be spent": {
 			password, byGrant, held, oauth.Token{}, nil, text(append(first, keyWarnings, "given")...),
 		},
 		"the refresh token before a seed goes once the seed proved good": {
-			refresh, bySeed, held.withSeed(oauth.NewSensitive("seed"), "hash", bound, answered, 0), oauth.Token{}, nil,
+			refresh, bySeed, held.withSeed(oauth.NewSensitive("seed"), "hash", bound, answered, 0),
+			oauth.Token{},
+			nil,
 			text(append(now, keyRefreshToken, "seed", keySpent, "hash")...),
 		},
 		"a seed's life counts from its first use, also where the answer holds no refresh token": {
-			refresh, bySeed, keepsake{}.withSeed(oauth.NewSensitive("seed"), "hash", bound, answered, 720*time.Hour), oauth.Token{}, monthly,
+			refresh, bySeed, keepsake{}.withSeed(oauth.NewSensitive("seed"), "hash", bound, answered, 720*time.Hour),
+			oauth.Token{},
+			monthly,
 			text(append(now, keyRefreshToken, "seed", keySpent, "hash", keyRefreshTokenExpiresAt, formatTime(answered.Add(720*time.Hour)))...),
 		},
 		"client credentials keep none (RFC 6749, section 4.4.3)": {
@@ -334,7 +354,10 @@ func TestWhatIsKeptAfterAnAnswer(t *testing.T) {
 			flowOf(t, oauth.SAML2Bearer), byGrant, keepsake{}, oauth.Token{RefreshToken: oauth.NewSensitive("needless")}, nil, text(),
 		},
 		"a ready assertion keeps one, since the assertion serves once": {
-			flowOf(t, oauth.SAML2Bearer, readyAssertion), byAssertion, keepsake{}, oauth.Token{RefreshToken: oauth.NewSensitive("first")}, nil,
+			flowOf(t, oauth.SAML2Bearer, readyAssertion), byAssertion,
+			keepsake{},
+			oauth.Token{RefreshToken: oauth.NewSensitive("first")},
+			nil,
 			text(append(now, keyRefreshToken, "first")...),
 		},
 	} {
@@ -345,7 +368,7 @@ func TestWhatIsKeptAfterAnAnswer(t *testing.T) {
 				test.token(token)
 			}
 			p := &plan{flow: test.flow, keep: test.keep, exchange: exchange{means: test.means}}
-			got := keepsakeAfter(h, &observation{token: token}, p, &test.answer)
+			got := keepsakeAfter(&observation{token: token}, p, &test.answer)
 			if diff := cmp.Diff(test.want, texts(got)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}

@@ -28,6 +28,9 @@ func endings(o *observation, keep keepsake) []ending {
 	if !keep.RefreshToken.IsEmpty() {
 		refresh.end = keep.ExpiresAt
 	}
+	if keep.Life > 0 { // an end that moves away with each refresh comes near only when these fail
+		refresh.leads = slices.DeleteFunc(refresh.leads, func(lead time.Duration) bool { return lead > keep.Life/2 })
+	}
 	return []ending{refresh, {
 		kind: "client-secret", reason: v1alpha1.EventClientSecretExpiring, end: clientSecretExpiry(o), leads: []time.Duration{30 * day, 7 * day, day},
 		about: fmt.Sprintf("the client secret in Secret %q ends: make a new one at the vendor and store it there in time, with its %s",
@@ -71,7 +74,7 @@ func (r *Reconciler) warn(ctx context.Context, o *observation, p *plan) error {
 	keep.Warnings = all
 	written, err := writeState(ctx, r.Client, o.token, o.state, keep)
 	if err != nil {
-		return fmt.Errorf("note that a warning was given: %w", err)
+		return fmt.Errorf("note that a warning was given: %w", wordless{err})
 	}
 	o.state, p.keep = written, keep
 	for _, w := range warnings {

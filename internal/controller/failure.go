@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,9 @@ import (
 	"tokensync.dev/tokensync/internal/oauth"
 	"tokensync.dev/tokensync/internal/renewal"
 )
+
+// pauseOfOthers is how long other OAuthTokens of a throttled client wait where the endpoint does not say.
+const pauseOfOthers = 30 * time.Second
 
 // failed notes a failure, and what became of a credential that can be spent once.
 func (r *Reconciler) failed(ctx context.Context, o *observation, p *plan, err error) (*result, error) {
@@ -33,7 +37,7 @@ func (r *Reconciler) failed(ctx context.Context, o *observation, p *plan, err er
 	outcome.problem = failureProblem(outcome.failure)
 	outcome.at = earliest(after.NextAttempt, p.expiry(now), now.Add(time.Hour))
 	if failure.Class == oauth.Throttled {
-		r.gate.pause(gateKey(p.flow), p.flow.ClientID, after.NextAttempt)
+		r.gate.pause(gateKey(p.flow), p.flow.ClientID, now.Add(cmp.Or(failure.RetryAfter, pauseOfOthers)))
 	}
 	if p.declared {
 		return outcome, r.settle(ctx, o, p, failure, outcome)
@@ -52,7 +56,7 @@ func (r *Reconciler) undeclared(ctx context.Context, o *observation, p *plan, er
 	}
 	o.state = live
 	outcome := p.unchanged(o)
-	outcome.problem = conflictProblem(o)
+	outcome.problem = stateConflict(o)
 	outcome.at = earliest(p.expiry(r.Clock.Now()), r.Clock.Now().Add(outcome.problem.recheck))
 	return outcome, nil
 }
@@ -87,7 +91,7 @@ func (r *Reconciler) settle(ctx context.Context, o *observation, p *plan, failur
 	case p.exchange.means == byAssertion && failure.Sent:
 		return nil
 	case p.exchange.means == byAssertion:
-		keep = keep.withoutSpent(r.hasher.text("spent", p.exchange.credential.Reveal()))
+		keep = keep.withoutSpent(spentHash(p.exchange.credential.Reveal()))
 	case failure.Class == oauth.Reauthorize:
 		live, err := r.liveSecret(ctx, stateKey(o.token))
 		if err != nil {
@@ -110,7 +114,7 @@ func (r *Reconciler) settle(ctx context.Context, o *observation, p *plan, failur
 	}
 	o.state, p.keep, outcome.keep = saved, keep, keep
 	if failure.Class == oauth.Reauthorize {
-		if _, obstacle := chooseExchange(r.Clock.Now(), r.hasher, p.flow, o, keep, p.served(r.Clock.Now())); obstacle != nil {
+		if _, obstacle := chooseExchange(r.Clock.Now(), p.flow, o, keep, p.served(r.Clock.Now())); obstacle != nil {
 			outcome.failWith(obstacle)
 		}
 	}

@@ -494,7 +494,7 @@ func TestAThrottledClientWaitsAndOthersDoNot(t *testing.T) {
 			_, sibling := w.generic("noisy", func(o *v1alpha1.OAuthToken) { o.Name = "sibling" }) // of the same client
 			w.create(sibling)
 			conforms(t, w.awaitReady("sibling", metav1.ConditionFalse, v1alpha1.ReasonRateLimited), controller.KStatusInProgress)
-			hands.SetTime(next.Add(-time.Second))
+			hands.SetTime(dawn.Add(99 * time.Second))
 			w.poke("noisy")
 			w.poke("sibling")
 			w.wantAsked("noisy", 1)

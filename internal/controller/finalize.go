@@ -88,6 +88,9 @@ func (r *Reconciler) revoke(ctx context.Context, o *observation) (*notice, bool)
 		}
 	}
 	if len(requests) == 0 {
+		if expires := o.token.Status.ExpiresAt; expires != nil && expires.After(r.Clock.Now()) {
+			return revocationFailed("its Secret is gone already or does not hold it"), false
+		}
 		return nil, false
 	}
 	return &notice{reason: v1alpha1.EventTokenRevoked, about: "the vendor has revoked the token"}, false

@@ -33,11 +33,6 @@ func (h hasher) sum(parts ...string) []byte {
 	return mac.Sum(nil)
 }
 
-// text is a short hash of one value in printable form.
-func (h hasher) text(purpose, value string) string {
-	return base64.RawURLEncoding.EncodeToString(h.sum(purpose, value)[:partSize])
-}
-
 // fingerprint tells what shaped a token request: which spec and which credentials. It stands on the target Secret as request-hash.
 type fingerprint struct {
 	keyID       string // tells a lost key from a changed request

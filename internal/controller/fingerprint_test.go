@@ -60,7 +60,8 @@ func TestFingerprintsStayTheSameForEver(t *testing.T) {
 		},
 		"what most people state": {
 			oauth.Settings{Vendor: "genesys-cloud", Parameters: map[string]string{"region": "mypurecloud.de"}, Credentials: secrets("client_id", "id", "client_secret", "secret")},
-			[]string{"client_id", "client_secret"}, "v1:uDGPiw.JY36hlEHxAuU2CGu1sWuGg.RrttLrpNpMg1OH990mzFOw",
+			[]string{"client_id", "client_secret"},
+			"v1:uDGPiw.JY36hlEHxAuU2CGu1sWuGg.RrttLrpNpMg1OH990mzFOw",
 		},
 		"credentials that are not known": {
 			oauth.Settings{Vendor: "genesys-cloud", Parameters: map[string]string{"region": "mypurecloud.de"}}, nil, "v1:uDGPiw.JY36hlEHxAuU2CGu1sWuGg.",

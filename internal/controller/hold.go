@@ -45,8 +45,9 @@ func (r *plan) holdRecord(view targetView) {
 	}
 }
 
-// holdAsItIs takes the target as it stays when a new token can't be rendered.
+// holdAsItIs takes the target as it stays when nothing can be written to it.
 func (r *plan) holdAsItIs(o *observation) {
+	r.held = nil
 	r.holdRecord(o.target)
 	r.matches = r.held != nil && o.target.rendered(o.token) && r.fingerprint.sameSpec(r.held.RequestHash)
 }

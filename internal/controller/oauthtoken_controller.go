@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -74,10 +75,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	p := r.planner.plan(r.Clock.Now(), o, r.pausedUntil)
 	outcome, err := r.carryOut(ctx, o, p)
-	if outcome == nil || err != nil {
-		return ctrl.Result{}, err
+	if err == nil {
+		return r.report(ctx, o, p, outcome)
 	}
-	return r.report(ctx, o, p, outcome)
+	if outcome == nil { // the API server is in trouble; what is true of the token is to be told all the same
+		p.holdAsItIs(o)
+		outcome = p.unchanged(o)
+	}
+	_, unreported := r.report(ctx, o, p, outcome)
+	return ctrl.Result{}, errors.Join(err, unreported)
 }
 
 // Wait returns when no refresh token is left to save. The process ends after it.

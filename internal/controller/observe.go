@@ -89,13 +89,7 @@ func (r *Reconciler) observeTarget(ctx context.Context, o *observation) error {
 	if o.target.standing != ours || o.target.complaint != "" || !o.needsMending(r.hasher) {
 		return nil
 	}
-	if o.live, err = r.liveSecret(ctx, key); err != nil {
-		return err
-	}
-	if o.live == nil {
-		o.target = targetView{}
-	}
-	return nil
+	return r.observeLive(ctx, o)
 }
 
 // observeLive views the target as the API server has it, where the cache is behind or can't show it.
@@ -182,9 +176,22 @@ func (r *Reconciler) claims(ctx context.Context, token *v1alpha1.OAuthToken, ind
 }
 
 // cachedSecret reads a Secret from the cache, which holds labelled ones only. nil: it is not there.
+// Where it does not show what was written last within seconds, because something took the label away, the API server is asked.
 func (r *Reconciler) cachedSecret(ctx context.Context, key client.ObjectKey) (*corev1.Secret, error) {
-	return secretOrNil(ctx, r.Client, key)
+	brief, cancel := context.WithTimeout(ctx, cachePatience)
+	defer cancel()
+	secret, err := secretOrNil(brief, r.Client, key)
+	if err == nil || brief.Err() == nil || ctx.Err() != nil {
+		return secret, err
+	}
+	if secret, err = r.liveSecret(ctx, key); err != nil || secret == nil {
+		return secret, err
+	}
+	return slimmed(secret), nil
 }
+
+// cachePatience is how long the cache may take to show the operator's own writes.
+const cachePatience = 5 * time.Second
 
 // liveSecret reads a Secret from the API server. nil: there is none.
 func (r *Reconciler) liveSecret(ctx context.Context, key client.ObjectKey) (*corev1.Secret, error) {

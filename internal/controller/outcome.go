@@ -10,7 +10,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/oauth"
@@ -53,7 +52,7 @@ func (p *plan) unchanged(o *observation) *result {
 func (r *Reconciler) succeeded(ctx context.Context, o *observation, p *plan, token *oauth.Token) (*result, error) {
 	given := answerOf(o, p, token)
 	p.problem = nil // what failed before has not failed now
-	if keep := keepsakeAfter(r.hasher, o, p, token); keep.changed(p.keep) {
+	if keep := keepsakeAfter(o, p, token); keep.changed(p.keep) {
 		saved, err := r.saver.save(ctx, o.token, o.state, keep)
 		switch {
 		case errors.Is(err, errForeignState):
@@ -106,7 +105,7 @@ func answerOf(o *observation, p *plan, token *oauth.Token) *answer {
 	given.lifetimeUnknown, given.lifetimeFault = token.Lifetime == 0, token.LifetimeFault
 	given.narrowed = narrower(given.scopes, p.flow.Scopes)
 	if why := p.decision.Reason; p.held != nil && (why == renewal.RenewalDue || why == renewal.TokenExpired || why == renewal.RetryDue) {
-		given.due = scheduleOf(o.token, p.held).RenewalTime
+		given.due = scheduleOf(o.token, p.keep, p.held).RenewalTime
 	}
 	if p.repeats(o, token) {
 		given.record.IssuedAt, given.record.RepeatedAt = p.held.IssuedAt, token.RequestedAt
@@ -131,7 +130,7 @@ func assumedLifetime(token *v1alpha1.OAuthToken, flow *oauth.Flow) time.Duration
 }
 
 // keepsakeAfter is what the state Secret is to hold after a token was given (contract, section 9; RFC 6749, section 6).
-func keepsakeAfter(h hasher, o *observation, p *plan, token *oauth.Token) keepsake {
+func keepsakeAfter(o *observation, p *plan, token *oauth.Token) keepsake {
 	keep := p.keep
 	refreshed := p.exchange.means == byRefresh || p.exchange.means == bySeed
 	if !refreshed && keep.Intent != nil { // it may be spent, and has been replaced
@@ -144,12 +143,12 @@ func keepsakeAfter(h hasher, o *observation, p *plan, token *oauth.Token) keepsa
 	if token.RefreshToken.IsEmpty() || !keepsRefreshTokens(p.flow) {
 		return keep
 	}
-	keep.RefreshToken, keep.Binding = token.RefreshToken, binding(h, p.flow)
+	keep.RefreshToken, keep.Binding = token.RefreshToken, binding(p.flow)
 	if !refreshed {
 		keep = keep.granted(token.RequestedAt, refreshTokenLifetime(o.token, p.flow))
 	}
 	if token.RefreshTokenLifetime > 0 { // only the answer may move the end
-		keep.ExpiresAt = token.RequestedAt.Add(token.RefreshTokenLifetime)
+		keep = keep.ending(token.RequestedAt.Add(token.RefreshTokenLifetime), token.RefreshTokenLifetime)
 	}
 	return keep
 }
@@ -171,27 +170,16 @@ func keepsRefreshTokens(flow *oauth.Flow) bool {
 
 // refused tells of an API server that does not let the target be written.
 func (r *Reconciler) refused(o *observation, p *plan, err error) (*result, error) {
-	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
-		outcome := p.unchanged(o)
-		outcome.at = r.Clock.Now().Add(recheckWorld)
-		return outcome, nil
+	terminating := apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
+	webhookAway := apierrors.IsInternalError(err) && strings.Contains(err.Error(), "webhook")
+	if !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err) && !apierrors.IsRequestEntityTooLargeError(err) && !webhookAway {
+		return nil, fmt.Errorf("write the target Secret: %w", wordless{err})
 	}
-	if !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err) && !apierrors.IsRequestEntityTooLargeError(err) {
-		return nil, fmt.Errorf("write the target Secret: %w", withoutWords(err))
-	}
+	p.holdAsItIs(o)
 	outcome := p.unchanged(o)
-	outcome.problem = refusedProblem(targetName(o.token), err)
 	outcome.at = earliest(p.expiry(r.Clock.Now()), r.Clock.Now().Add(recheckCredentials))
+	if !terminating {
+		outcome.problem = refusedProblem(targetName(o.token), err)
+	}
 	return outcome, nil
-}
-
-// withoutWords leaves an answer of the API server its reason alone: an admission webhook's words may quote the Secret.
-func withoutWords(err error) error {
-	if reason := apierrors.ReasonForError(err); reason != metav1.StatusReasonUnknown {
-		return errors.New(string(reason))
-	}
-	if _, answered := errors.AsType[*apierrors.StatusError](err); answered {
-		return errors.New("the API server refused, without a reason that can be shown")
-	}
-	return err
 }

@@ -60,11 +60,15 @@ type planner struct {
 
 // plan decides what to do at a time. notBefore is the end of a pause that the endpoint asked for.
 func (p planner) plan(now time.Time, o *observation, paused func(*oauth.Flow) time.Time) *plan {
-	result := &plan{keep: parseState(o.state)}
+	result := &plan{}
+	if stateConflict(o) == nil {
+		result.keep = parseState(o.state)
+	}
 	settings := settingsOf(o.token, o.credentials.secret, p.platform)
 	result.flow, result.problem = p.resolve(o, settings)
 	result.fingerprint = p.fingerprint(settings, result.flow)
-	if conflict := conflictProblem(o); conflict != nil {
+	if conflict := firstProblem(conflictProblem(o), result.stateConflict(o)); conflict != nil {
+		result.holdAsItIs(o) // what pods mount is still there
 		result.problem = firstProblem(result.problem, conflict)
 		return result.wait(now)
 	}
@@ -80,16 +84,24 @@ func (p planner) plan(now time.Time, o *observation, paused func(*oauth.Flow) ti
 		}
 		return result
 	}
-	if fault := firstProblem(result.problem, templateProblem(o.token)); fault != nil || o.saving || fighting && result.held == nil {
+	if fault := firstProblem(result.problem, templateProblem(o.token), savingProblem(o)); fault != nil || fighting && result.held == nil {
 		result.problem = fault
 		result.wait(now)
 	} else {
-		result.schedule(now, o, p.hasher, paused(result.flow)) // a token that is fought over is renewed all the same
+		result.schedule(now, o, paused(result.flow)) // a token that is fought over is renewed all the same
 	}
 	if fighting && result.step == stepWait {
 		result.fight(o)
 	}
 	return result
+}
+
+// stateConflict is a foreign Secret in the place of a state Secret that may be needed.
+func (r *plan) stateConflict(o *observation) *problem {
+	if r.flow != nil && !keepsRefreshTokens(r.flow) {
+		return nil
+	}
+	return stateConflict(o)
 }
 
 // resolve checks spec and credentials. The flow is nil where there is a problem.
@@ -123,8 +135,8 @@ func (p planner) fingerprint(settings oauth.Settings, flow *oauth.Flow) fingerpr
 }
 
 // schedule asks the schedule whether a token is due, and with what it is to be asked for.
-func (r *plan) schedule(now time.Time, o *observation, h hasher, paused time.Time) {
-	r.decision = renewal.Decide(now, r.renewalState(o, paused), policyOf(o.token))
+func (r *plan) schedule(now time.Time, o *observation, paused time.Time) {
+	r.decision = renewal.Decide(now, r.renewalState(o, paused), policyOf(o.token, r.keep))
 	r.recall(o)
 	if r.decision.Reason == renewal.Paused {
 		r.problem = firstProblem(r.problem, pausedProblem())
@@ -132,7 +144,7 @@ func (r *plan) schedule(now time.Time, o *observation, h hasher, paused time.Tim
 	if r.decision.Action == renewal.Wait {
 		return
 	}
-	chosen, obstacle := chooseExchange(now, h, r.flow, o, r.keep, r.served(now))
+	chosen, obstacle := chooseExchange(now, r.flow, o, r.keep, r.served(now))
 	switch {
 	case obstacle != nil:
 		r.problem = obstacle
@@ -213,14 +225,23 @@ func (r *plan) failuresCurrent(token *v1alpha1.OAuthToken) bool {
 	return failures != nil && r.fingerprint.same(failures.RequestHash)
 }
 
-func policyOf(token *v1alpha1.OAuthToken) renewal.Policy {
-	if token.Spec.Renewal == nil {
-		return renewal.Policy{}
+// policyOf is what the user states of renewal. A refresh token that ends before the access token, and moves its end with each refresh, is
+// used in time not to die of disuse.
+func policyOf(token *v1alpha1.OAuthToken, keep keepsake) renewal.Policy {
+	policy := renewal.Policy{MaxTokenAge: keep.Life}
+	if r := token.Spec.Renewal; r != nil {
+		policy.RenewBefore, policy.RenewBeforePercentage = r.RenewBefore.Value(), int(r.RenewBeforePercentage)
+		policy.MaxTokenAge = shorter(policy.MaxTokenAge, r.MaxTokenAge.Value())
 	}
-	r := token.Spec.Renewal
-	return renewal.Policy{
-		RenewBefore: r.RenewBefore.Value(), RenewBeforePercentage: int(r.RenewBeforePercentage), MaxTokenAge: r.MaxTokenAge.Value(),
+	return policy
+}
+
+// shorter is the shorter of two times, where 0 is none.
+func shorter(a, b time.Duration) time.Duration {
+	if a == 0 || b > 0 && b < a {
+		return b
 	}
+	return a
 }
 
 func firstProblem(problems ...*problem) *problem {

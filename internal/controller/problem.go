@@ -70,16 +70,22 @@ func credentialsProblem(o *observation) *problem {
 	return nil
 }
 
-// conflictProblem is what keeps the target or the state Secret from being written; nil: nothing.
-func conflictProblem(o *observation) *problem {
-	conflict := func(message string) *problem {
-		return &problem{reason: v1alpha1.ReasonSecretConflict, message: message, recheck: recheckWorld}
+func conflict(message string) *problem {
+	return &problem{reason: v1alpha1.ReasonSecretConflict, message: message, recheck: recheckWorld}
+}
+
+// stateConflict is what keeps the state Secret from being written; nil: nothing.
+func stateConflict(o *observation) *problem {
+	if o.state == nil || isOurState(o.token, o.state) {
+		return nil
 	}
+	return conflict(foreignState(o.token))
+}
+
+// conflictProblem is what keeps the target from being written; nil: nothing.
+func conflictProblem(o *observation) *problem {
 	if o.target.complaint != "" {
 		return conflict(o.target.complaint)
-	}
-	if o.state != nil && !isOurState(o.token, o.state) {
-		return conflict(foreignState(o.token))
 	}
 	for _, rival := range o.rivals { // empty where the target is ours: who has it keeps it
 		if rival.before(claimOf(o.token)) {
@@ -88,6 +94,16 @@ func conflictProblem(o *observation) *problem {
 		}
 	}
 	return nil
+}
+
+// savingProblem is that a refresh token could not be saved yet; nil: none waits.
+func savingProblem(o *observation) *problem {
+	if !o.saving {
+		return nil
+	}
+	return &problem{reason: v1alpha1.ReasonRefreshInterrupted, waiting: true, message: fmt.Sprintf(
+		"a new refresh token could not be written to Secret %q yet, and is held in the operator's memory alone: "+
+			"find out what keeps the API server from taking it, and do not stop the operator", stateName(o.token))}
 }
 
 // templateProblem is a template that can't even be read; nil: none. It is found before a token is requested.

@@ -28,10 +28,10 @@ func (r *Reconciler) report(ctx context.Context, o *observation, p *plan, outcom
 	if err := r.writeStatus(ctx, o.token, status); err != nil {
 		return ctrl.Result{}, err
 	}
-	if err := r.warn(ctx, o, p); err != nil {
-		return ctrl.Result{}, err
-	}
 	r.metrics.observe(o, status)
+	if err := r.warn(ctx, o, p); err != nil { // it is tried again at the next look
+		ctrl.LoggerFrom(ctx).Error(err, "a warning of an end that comes near could not be given")
+	}
 	return again, nil
 }
 
@@ -45,7 +45,7 @@ func (r *Reconciler) next(now time.Time, o *observation, outcome *result) time.T
 	case outcome.held == nil:
 		return outcome.at
 	}
-	return earliest(scheduleOf(o.token, outcome.held).RenewalTime, outcome.held.ExpiresAt, now.Add(time.Hour))
+	return earliest(scheduleOf(o.token, outcome.keep, outcome.held).RenewalTime, outcome.held.ExpiresAt, now.Add(time.Hour))
 }
 
 // writeStatus patches status where it differs.

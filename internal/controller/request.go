@@ -29,10 +29,13 @@ func (r *Reconciler) request(ctx context.Context, o *observation, p *plan) (*res
 	endpoint := gateKey(p.flow)
 	if !r.gate.enter(r.Clock.Now(), endpoint, key, p.expiry(r.Clock.Now())) {
 		outcome := p.unchanged(o)
-		outcome.at, outcome.quiet = r.Clock.Now().Add(waitingRecheck), len(o.token.Status.Conditions) == 0
+		outcome.at, outcome.quiet = earliest(p.expiry(r.Clock.Now()), r.Clock.Now().Add(waitingRecheck)), len(o.token.Status.Conditions) == 0
 		return outcome, nil
 	}
 	defer func() { r.gate.leave(r.Clock.Now(), endpoint, key) }()
+	if ctx.Err() != nil {
+		return nil, ctx.Err() // somebody else may lead by now
+	}
 	ctx, end := r.saver.shelter(ctx)
 	defer end()
 	if found, err := r.confirmAbsence(ctx, o); err != nil {
@@ -74,7 +77,7 @@ func (r *Reconciler) exchange(ctx context.Context, o *observation, p *plan) (*oa
 	}
 	if p.exchange.once() {
 		if request.SendBefore, err = r.declare(ctx, o, p); err != nil {
-			return nil, fmt.Errorf("write the intent to spend a credential: %w", err)
+			return nil, fmt.Errorf("write the intent to spend a credential: %w", wordless{err})
 		}
 	}
 	defer r.announce(ctx, o, p)()
@@ -95,10 +98,10 @@ func (r *Reconciler) prepare(flow *oauth.Flow, e exchange) (*oauth.Request, erro
 // replica from sending it. It returns the time after which nothing may be sent.
 func (r *Reconciler) declare(ctx context.Context, o *observation, p *plan) (time.Time, error) {
 	now := r.Clock.Now().UTC().Truncate(time.Second)
-	hash, deadline := r.hasher.text("spent", p.exchange.credential.Reveal()), now.Add(sendWithin)
+	hash, deadline := spentHash(p.exchange.credential.Reveal()), now.Add(sendWithin)
 	keep := p.keep
 	if p.exchange.means == bySeed {
-		keep = keep.withSeed(p.exchange.credential, hash, binding(r.hasher, p.flow), now, refreshTokenLifetime(o.token, p.flow))
+		keep = keep.withSeed(p.exchange.credential, hash, binding(p.flow), now, refreshTokenLifetime(o.token, p.flow))
 	}
 	if p.exchange.means == byAssertion {
 		keep = keep.withSpent(hash)

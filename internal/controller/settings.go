@@ -101,8 +101,8 @@ func keyMapping(secret *corev1.Secret) (mapping map[string]string, faults []stri
 		case mapping[name] != "":
 			faults = append(faults, fmt.Sprintf("annotation %s of Secret %q maps %s twice: keep one", v1alpha1.KeysAnnotation, secret.Name, name))
 		case !present:
-			faults = append(faults, fmt.Sprintf("annotation %s of Secret %q maps %s to the key %q, which the Secret lacks: add the key or correct the annotation",
-				v1alpha1.KeysAnnotation, secret.Name, name, key))
+			faults = append(faults, fmt.Sprintf("annotation %s of Secret %q maps %s to a key that the Secret lacks: it must name a key, not a value",
+				v1alpha1.KeysAnnotation, secret.Name, name))
 		default:
 			mapping[name] = key
 		}

@@ -25,6 +25,7 @@ const (
 	keyRefreshInProgress     = "refresh_in_progress"
 	keySpent                 = "spent"
 	keyPreviousRefreshToken  = "previous_refresh_token"
+	keyRefreshTokenLife      = "refresh_token_life"
 	keyWarnings              = "warnings"
 )
 
@@ -36,6 +37,7 @@ type keepsake struct {
 	RefreshToken oauth.Sensitive
 	IssuedAt     time.Time       // when the grant that the refresh token belongs to was given
 	ExpiresAt    time.Time       // its end; zero: unknown
+	Life         time.Duration   // of a refresh token whose end each refresh moves; 0: the end stands
 	Previous     oauth.Sensitive // the refresh token before a first one from the credentials replaced it, until that proves good
 	Binding      string          // of client and endpoint, for which alone the refresh token is good
 	Intent       *intent         // a use of the refresh token or a seed whose result is not known
@@ -80,6 +82,7 @@ func parseState(secret *corev1.Secret) keepsake {
 		Warnings:     strings.Fields(text(keyWarnings)),
 	}
 	k.IssuedAt, _ = parseTime(text(keyRefreshTokenIssuedAt))
+	k.Life, _ = time.ParseDuration(text(keyRefreshTokenLife))
 	if expires, ok := parseTime(text(keyRefreshTokenExpiresAt)); ok {
 		k.ExpiresAt = expires
 	}
@@ -105,6 +108,9 @@ func (k keepsake) data() map[string][]byte {
 	put(keyRefreshTokenBinding, k.Binding)
 	put(keySpent, strings.Join(k.Spent, "\n"))
 	put(keyWarnings, strings.Join(k.Warnings, "\n"))
+	if k.Life > 0 {
+		put(keyRefreshTokenLife, k.Life.String())
+	}
 	if !k.IssuedAt.IsZero() {
 		put(keyRefreshTokenIssuedAt, formatTime(k.IssuedAt))
 	}
@@ -120,6 +126,10 @@ func (k keepsake) data() map[string][]byte {
 	}
 	return data
 }
+
+// spentHash is by what a credential that was sent is known again. It has no key that could be lost: the state Secret, where alone it
+// stands, holds better secrets in the clear.
+func spentHash(credential string) string { return hashToken(credential) }
 
 // spent tells whether a seed or an assertion of this hash was sent before.
 func (k keepsake) spent(hash string) bool { return slices.Contains(k.Spent, hash) }
@@ -150,10 +160,21 @@ func (k keepsake) withSeed(seed oauth.Sensitive, hash, bound string, now time.Ti
 
 // granted notes when a grant's first refresh token came, and its end; a life of 0 is unknown.
 func (k keepsake) granted(at time.Time, life time.Duration) keepsake {
-	k.IssuedAt, k.ExpiresAt, k.Warnings = at, time.Time{}, nil
+	k.IssuedAt, k.ExpiresAt, k.Life = at, time.Time{}, 0
 	if life > 0 {
 		k.ExpiresAt = at.Add(life)
 	}
+	return k
+}
+
+// ending notes the end that an answer states. An end that stays where it was, but for the time on the way, stands: then what the answer
+// states is only what is left.
+func (k keepsake) ending(at time.Time, life time.Duration) keepsake {
+	if moved := at.Sub(k.ExpiresAt).Abs(); !k.ExpiresAt.IsZero() && moved < time.Minute {
+		k.Life = 0
+		return k
+	}
+	k.ExpiresAt, k.Life = at, life
 	return k
 }
 
@@ -192,7 +213,7 @@ func stateSecret(token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) *c
 func keepsakeKeys() []string {
 	return []string{
 		keyRefreshToken, keyRefreshTokenIssuedAt, keyRefreshTokenExpiresAt, keyRefreshTokenBinding, keyRefreshInProgress, keySpent,
-		keyPreviousRefreshToken, keyWarnings,
+		keyPreviousRefreshToken, keyRefreshTokenLife, keyWarnings,
 	}
 }
 

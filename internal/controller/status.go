@@ -50,7 +50,7 @@ func setServed(status *v1alpha1.OAuthTokenStatus, token *v1alpha1.OAuthToken, p 
 	status.SecretName, status.TokenType = targetName(token), "Bearer"
 	status.IssuedAt, status.ExpiresAt, status.RenewalTime = stamp(held.IssuedAt), stamp(held.ExpiresAt), nil
 	if !token.Spec.Suspend {
-		status.RenewalTime = stamp(scheduleOf(token, held).RenewalTime)
+		status.RenewalTime = stamp(scheduleOf(token, outcome.keep, held).RenewalTime)
 	}
 	switch {
 	case outcome.scopes != nil:
@@ -75,9 +75,9 @@ const (
 )
 
 // scheduleOf is when a token is due for renewal.
-func scheduleOf(token *v1alpha1.OAuthToken, held *record) renewal.Schedule {
+func scheduleOf(token *v1alpha1.OAuthToken, keep keepsake, held *record) renewal.Schedule {
 	return renewal.Plan(renewal.Token{IssuedAt: held.IssuedAt, ExpiresAt: held.ExpiresAt, RepeatedAt: held.RepeatedAt},
-		policyOf(token), string(token.UID))
+		policyOf(token, keep), string(token.UID))
 }
 
 func refreshStatus(keep keepsake) *v1alpha1.RefreshTokenStatus {

@@ -34,6 +34,11 @@ func (r *Reconciler) store(ctx context.Context, o *observation, p *plan) (*resul
 		case !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err):
 			return r.refused(o, p, err)
 		}
+		if !p.answered && apierrors.IsConflict(err) { // what is to be mended may have changed with it
+			outcome := p.unchanged(o)
+			outcome.at = r.Clock.Now().Add(undonePause)
+			return outcome, nil
+		}
 		if err := r.observeLive(ctx, o); err != nil {
 			return nil, err
 		}
@@ -157,7 +162,7 @@ func (r *Reconciler) removeFormer(ctx context.Context, o *observation) error {
 		}
 		err := r.Client.Delete(ctx, leftover, client.Preconditions{UID: &leftover.UID, ResourceVersion: &leftover.ResourceVersion})
 		if client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("delete the target Secret under its former name: %w", err)
+			return fmt.Errorf("delete the target Secret under its former name: %w", wordless{err})
 		}
 	}
 	return nil

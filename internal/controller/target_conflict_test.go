@@ -118,9 +118,10 @@ func TestAnImmutableTargetIsAConflictUntilItIsDeleted(t *testing.T) {
 	t.Parallel()
 	th := issuedTarget(t)
 	edit(th.world, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "api"}}, func(s *corev1.Secret) { yes := true; s.Immutable = &yes })
-	token := th.awaitReady("api", metav1.ConditionFalse, v1alpha1.ReasonSecretConflict)
-	if want := `Secret "api" is immutable: remove it, and it is made anew: kubectl -n ` + th.namespace + " delete secret api"; message(token, v1alpha1.ConditionReady) != want {
-		t.Errorf("the message is %s", message(token, v1alpha1.ConditionReady))
+	token := th.awaitCondition("api", v1alpha1.ConditionRenewalFailing, metav1.ConditionTrue, v1alpha1.ReasonSecretConflict)
+	want := `Secret "api" is immutable: remove it, and it is made anew: kubectl -n ` + th.namespace + " delete secret api"
+	if got := message(token, v1alpha1.ConditionRenewalFailing); got != want {
+		t.Errorf("the message is %s", got)
 	}
 	th.lookAgain("api", 20*time.Hour) // past its renewal
 	th.settled()

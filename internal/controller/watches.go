@@ -2,11 +2,13 @@ package controller
 
 import (
 	"context"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -29,6 +31,14 @@ const (
 
 // callBuffer is how many calls of the gate may wait for the work queue.
 const callBuffer = 1024
+
+const (
+	// retryPause and maxRetryPause bound the time after which a reconcile is repeated that the API server has failed: tokens wait.
+	retryPause    = 50 * time.Millisecond
+	maxRetryPause = 15 * time.Second
+	// reconcileLimit ends a reconcile that waits for something that never comes. A request under way is sheltered from it.
+	reconcileLimit = 2 * time.Minute
+)
 
 // CacheOptions keeps the cache small: OAuthTokens and labelled Secrets, without managed fields, target Secrets with hashes of their data.
 func CacheOptions(namespaces []string) cache.Options {
@@ -58,11 +68,16 @@ func slim(object any) (any, error) {
 	if !ok {
 		return object, nil
 	}
+	return slimmed(secret), nil
+}
+
+// slimmed is a Secret as the cache keeps it.
+func slimmed(secret *corev1.Secret) *corev1.Secret {
 	if secret.Labels[v1alpha1.RoleLabel] == v1alpha1.RoleTarget {
-		return hashed(secret), nil
+		return hashed(secret)
 	}
 	secret.ManagedFields = nil
-	return secret, nil
+	return secret
 }
 
 // SetupWithManager prepares the reconciler and registers its watches.
@@ -84,7 +99,10 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, manager ctrl.Manager)
 			func(_ context.Context, key client.ObjectKey) []reconcile.Request {
 				return []reconcile.Request{{NamespacedName: key}}
 			}))).
-		WithOptions(controller.Options{MaxConcurrentReconciles: r.MaxConcurrentReconciles}).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: r.MaxConcurrentReconciles, ReconciliationTimeout: reconcileLimit,
+			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryPause, maxRetryPause),
+		}).
 		Complete(r)
 }
 

@@ -1,0 +1,26 @@
+package controller
+
+import (
+	"errors"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// wordless is the API server's refusal of a write, for the log. Only its reason is printed: an admission webhook's words may quote the
+// Secret.
+type wordless struct{ refusal error }
+
+// Error implements error.
+func (w wordless) Error() string {
+	if reason := apierrors.ReasonForError(w.refusal); reason != metav1.StatusReasonUnknown {
+		return string(reason)
+	}
+	if _, answered := errors.AsType[*apierrors.StatusError](w.refusal); answered {
+		return "the API server refused, without a reason that can be shown"
+	}
+	return w.refusal.Error()
+}
+
+// Unwrap gives the refusal, to be asked what it is.
+func (w wordless) Unwrap() error { return w.refusal }
