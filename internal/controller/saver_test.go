@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -207,29 +208,30 @@ func TestASaveOutlivesItsCaller(t *testing.T) {
 }
 
 func TestARequestUnderWayIsShelteredAndWaitedFor(t *testing.T) {
-	s := newShop(t, granted)
-	ctx, cancel := context.WithCancel(t.Context())
-	sheltered, end := s.shelter(ctx)
-	cancel()
-	if sheltered.Err() != nil {
-		t.Error("lost leadership ends a request under way")
-	}
-	if _, limited := sheltered.Deadline(); !limited {
-		t.Error("a request under way may keep the process for ever")
-	}
-	waited := make(chan struct{})
-	go func() {
-		s.Wait()
-		close(waited)
-	}()
-	select {
-	case <-waited:
-		t.Error("the process ends while a request is under way")
-	default:
-	}
-	end()
-	<-waited
-	if sheltered.Err() == nil {
-		t.Error("what was sheltered goes on after its end")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t, granted)
+		ctx, cancel := context.WithCancel(t.Context())
+		sheltered, end := s.shelter(ctx)
+		cancel()
+		if sheltered.Err() != nil {
+			t.Error("lost leadership ends a request under way")
+		}
+		if _, limited := sheltered.Deadline(); !limited {
+			t.Error("a request under way may keep the process for ever")
+		}
+		waited := false
+		go func() {
+			s.Wait()
+			waited = true
+		}()
+		synctest.Wait()
+		if waited {
+			t.Error("the process ends while a request is under way")
+		}
+		end()
+		synctest.Wait()
+		if !waited || sheltered.Err() == nil {
+			t.Error("what was sheltered goes on after its end")
+		}
+	})
 }
