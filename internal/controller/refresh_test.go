@@ -184,6 +184,7 @@ func TestNothingIsSentWhereTheIntentCanNotBeWritten(t *testing.T) {
 	served := w.awaitServed("api", "")
 	w.settled()
 	var refused atomic.Int32
+	t.Cleanup(func() { w.api.fail(nil) }) // or the manager's stop waits for what can't be saved
 	w.api.fail(func(r *http.Request) *http.Response {
 		if writeOf(r) != "state" {
 			return nil
@@ -216,6 +217,7 @@ func TestARefreshTokenSurvivesAnAPIServerThatIsAwayAndTheManagersStop(t *testing
 	var away atomic.Bool
 	var refused atomic.Int32
 	away.Store(true)
+	t.Cleanup(func() { away.Store(false) }) // or the manager's stop waits for what can't be saved
 	w.api.fail(func(r *http.Request) *http.Response {
 		if !away.Load() || w.vendor.Count(oauthtest.Match{}) == 0 {
 			return nil
