@@ -43,7 +43,7 @@ func startCluster(assets, folder string) (*cluster, error) {
 	if err != nil {
 		return c, fmt.Errorf("the control plane does not start: %w", err)
 	}
-	admin.WarningHandler = rest.NoWarnings{}
+	admin.QPS, admin.WarningHandler = -1, rest.NoWarnings{}
 	c.admin = admin
 	return c, writeKubeconfig(c.environment.KubeConfig, c.kubeconfig)
 }

@@ -98,7 +98,7 @@ func run(ctx context.Context, s *screen, keep bool) (err error) {
 
 // play starts everything, lets the story happen, and stays, if it shall, until a signal comes.
 func play(ctx context.Context, scene *scene, s *screen, keep bool) error {
-	bounded, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("all of it should be done within %s", limit))
+	bounded, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("all of it should be done within %s", briefly(limit)))
 	defer cancel()
 	if err := scene.setUp(bounded, s); err != nil {
 		return err

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -59,14 +58,15 @@ func managerFlags(kubeconfig, health string, v *scriptedVendor) []string {
 		"--allowed-hosts=" + v.Host(), // for the generic vendor, whose endpoints the manifest states itself
 		"--allow-loopback",
 		"--metrics-bind-address=0",
+		"--zap-encoder=console",
 		"--health-probe-bind-address=" + health,
 	}
 }
 
 func (m *manager) awaitReady(ctx context.Context, url string) error {
 	err := wait.PollUntilContextCancel(ctx, 50*time.Millisecond, true, func(ctx context.Context) (bool, error) {
-		if m.hasEnded() {
-			return false, errors.New("the manager has ended by itself")
+		if err := m.health(); err != nil {
+			return false, err
 		}
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 		if err != nil {
@@ -82,6 +82,14 @@ func (m *manager) awaitReady(ctx context.Context, url string) error {
 		return whyEnded(ctx)
 	}
 	return err
+}
+
+// health is nil while the manager runs.
+func (m *manager) health() error {
+	if err := m.process.health(); err != nil {
+		return fmt.Errorf("the manager: %w", err)
+	}
+	return nil
 }
 
 // lastLines are the end of the manager's log.

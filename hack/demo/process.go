@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -57,13 +59,13 @@ func start(ctx context.Context, prepare func(context.Context) *exec.Cmd) (*proce
 	return p, nil
 }
 
-// hasEnded tells whether the process is gone, without having been asked.
-func (p *process) hasEnded() bool {
+// health is nil while the process runs.
+func (p *process) health() error {
 	select {
 	case <-p.ended:
-		return true
+		return fmt.Errorf("it has ended by itself: %w", cmp.Or(p.err, errors.New("exit status 0")))
 	default:
-		return false
+		return nil
 	}
 }
 

@@ -90,7 +90,7 @@ func (s *scene) startCluster(context.Context) (err error) {
 }
 
 func (s *scene) startVendor(context.Context) (err error) {
-	s.vendor, err = startVendor(s.folder) //nolint:contextcheck // it ends with tearDown, and not with the context
+	s.vendor, err = startVendor(s.folder)
 	return err
 }
 

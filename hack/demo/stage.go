@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,13 +40,11 @@ func (s *stage) await(ctx context.Context, within time.Duration, what string, ch
 	err := wait.PollUntilContextCancel(bounded, pace, true, func(ctx context.Context) (bool, error) {
 		v, err := s.look(ctx)
 		if err != nil {
-			if ctx.Err() == nil {
-				complaint = err.Error()
-			}
+			complaint = cmp.Or(complaint, err.Error()) // at the end of the time the last view says more
 			return false, nil
 		}
 		complaint = check(v)
-		return complaint == "", s.health()
+		return complaint == "", s.manager.health()
 	})
 	switch {
 	case err == nil:
@@ -55,16 +54,9 @@ func (s *stage) await(ctx context.Context, within time.Duration, what string, ch
 	case ctx.Err() != nil:
 		return 0, fmt.Errorf("%s: %s (%w)", what, complaint, whyEnded(ctx))
 	case bounded.Err() != nil:
-		return 0, fmt.Errorf("%s, within %s: %s", what, within, complaint)
+		return 0, fmt.Errorf("%s, within %s: %s", what, briefly(within), complaint)
 	}
 	return 0, err
-}
-
-func (s *stage) health() error {
-	if s.manager.hasEnded() {
-		return errors.New("the manager has ended by itself")
-	}
-	return nil
 }
 
 // look asks the API server and shows what it says.
@@ -108,7 +100,7 @@ func (s *stage) tell(v *view) {
 		return
 	}
 	now := s.screen.clock.Now()
-	for _, t := range v.tokens {
+	for _, t := range v.those(func(t tokenView) bool { return t.ready.status != "" }) {
 		row := tokenRow(t, now)
 		s.tellOnce("OAuthToken "+t.name, s.tokens.line(row, math.MaxInt, s.screen.paint), row[1:3], row[4:])
 	}
