@@ -140,7 +140,7 @@ func TestIncompleteCredentialsAreNamed(t *testing.T) {
 			delete(s.StringData, "client_secret")
 		}, "client_secret in the credentials Secret is not text"},
 		"huge":     {func(s *corev1.Secret) { s.StringData["client_secret"] = strings.Repeat("x", 1<<20-100) }, "client_secret in the credentials Secret is longer than 64 KiB"},
-		"mapping":  {mapped("client_id=LOST"), `maps client_id to the key "LOST", which the Secret lacks`},
+		"mapping":  {mapped("client_id=LOST"), "maps client_id to a key that the Secret lacks"},
 		"nonsense": {mapped("client_id"), "name=KEY pairs separated by commas"},
 	}
 	for name, test := range tests {

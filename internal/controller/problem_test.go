@@ -33,14 +33,14 @@ func TestProblemsNameTheirRemedy(t *testing.T) {
 		},
 		"the mapping of keys is wrong": {
 			credentialsProblem(&observation{token: subject(), credentials: credentialsView{secret: badMapping}}), v1alpha1.ReasonCredentialsIncomplete,
-			"add the key or correct the annotation",
+			"it must name a key, not a value",
 		},
 		"a foreign Secret is in the way": {
 			conflictProblem(&observation{token: subject(), target: viewTarget(subject(), named("api"))}), v1alpha1.ReasonSecretConflict,
 			"kubectl -n shop annotate secret api tokensync.dev/adopt-by=api",
 		},
 		"a foreign Secret has the state Secret's name": {
-			conflictProblem(&observation{token: subject(), state: named("api-oauth-state")}), v1alpha1.ReasonSecretConflict, "rename or delete it",
+			stateConflict(&observation{token: subject(), state: named("api-oauth-state")}), v1alpha1.ReasonSecretConflict, "rename or delete it",
 		},
 		"an older OAuthToken has the target": {
 			conflictProblem(&observation{token: subject(func(o *v1alpha1.OAuthToken) { o.CreationTimestamp = metav1.NewTime(noon) }), rivals: []claim{{name: "older"}}}),

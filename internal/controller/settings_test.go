@@ -109,9 +109,9 @@ func TestFaultsOfAKeyMapping(t *testing.T) {
 		"no equals sign":              {"client_id", []string{"name=KEY pairs"}},
 		"no name":                     {"=CLIENT", []string{"name=KEY pairs"}},
 		"no key":                      {"client_id=", []string{"name=KEY pairs"}},
-		"a key that is not there":     {"client_id=LOST", []string{`"LOST", which the Secret lacks: add the key`}},
+		"a key that is not there":     {"client_id=LOST", []string{"to a key that the Secret lacks: it must name a key, not a value"}},
 		"a name twice":                {"client_id=CLIENT,client_id=EMPTY", []string{"maps client_id twice: keep one"}},
-		"several at once":             {"client_id=LOST,password=", []string{"LOST", "name=KEY"}},
+		"several at once":             {"client_id=LOST,password=", []string{"lacks", "name=KEY"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
