@@ -120,9 +120,9 @@ func TestPlans(t *testing.T) {
 				s.seen.target = viewTarget(s.seen.token, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "api"}})
 			}, time.Minute, "wait 5m0s since SecretConflict",
 		},
-		"a foreign state Secret is in the way of everything": {
+		"a foreign state Secret is not in the way of a grant that needs none": {
 			func(s *scene) { s.seen.state = &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "api-oauth-state"}} },
-			45 * time.Minute, "wait 5m0s since SecretConflict",
+			45 * time.Minute, "request RenewalDue by grant",
 		},
 		"an older OAuthToken has the target": {
 			func(s *scene) {
@@ -130,7 +130,7 @@ func TestPlans(t *testing.T) {
 			}, time.Minute, "wait 5m0s since SecretConflict",
 		},
 		"while a refresh token is being saved nothing is requested": {
-			func(s *scene) { s.seen.saving = true }, 45 * time.Minute, "wait 15m0s",
+			func(s *scene) { s.seen.saving = true }, 45 * time.Minute, "wait 15m0s since RefreshInterrupted",
 		},
 		"after a failure the back-off is kept, and the problem told": {
 			func(s *scene) { s.failed(noon.Add(45*time.Minute), 5*time.Minute, v1alpha1.ReasonVendorUnavailable) },

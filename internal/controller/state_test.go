@@ -39,7 +39,7 @@ func someToken(change ...func(*v1alpha1.OAuthToken)) *v1alpha1.OAuthToken {
 func fullKeepsake() keepsake {
 	return keepsake{
 		RefreshToken: oauth.NewSensitive("refresh"), Previous: oauth.NewSensitive("before"), Binding: "bound",
-		IssuedAt: noon, ExpiresAt: noon.Add(720 * time.Hour),
+		IssuedAt: noon, ExpiresAt: noon.Add(720 * time.Hour), Life: 720 * time.Hour,
 		Intent: &intent{Deadline: noon.Add(sendWithin), Credential: "hash"},
 		Spent:  []string{"first", "second"}, Warnings: []string{"refresh-token/1/24h0m0s"},
 	}
@@ -156,6 +156,7 @@ func TestASeedReplacesARefreshTokenOnlyOnceItProvesGood(t *testing.T) {
 	seeded := old.withSeed(oauth.NewSensitive("seed"), "the-hash", "bound", noon.Add(time.Hour), 720*time.Hour)
 	want := map[string]string{
 		keyRefreshToken: "seed", keyPreviousRefreshToken: "old", keyRefreshTokenBinding: "bound", keySpent: "the-hash",
+		keyWarnings: "given", // they name the end that they are of
 		keyRefreshTokenIssuedAt: "2026-03-01T13:00:00Z", keyRefreshTokenExpiresAt: "2026-03-31T13:00:00Z",
 	}
 	if diff := cmp.Diff(want, texts(seeded)); diff != "" {

@@ -1,0 +1,106 @@
+package controller
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/oauth"
+)
+
+func TestAnEndThatMovesWithEachRefreshIsTakenAsALife(t *testing.T) {
+	life := 30 * time.Minute
+	first := keepsake{}.granted(noon, 0).ending(noon.Add(life), life)
+	if first.Life != life || !first.ExpiresAt.Equal(noon.Add(life)) {
+		t.Errorf("after the first answer: life %s, end %s", first.Life, first.ExpiresAt)
+	}
+	later := noon.Add(20 * time.Minute)
+	if moved := first.ending(later.Add(life), life); moved.Life != life || !moved.ExpiresAt.Equal(later.Add(life)) {
+		t.Errorf("after a refresh that moved it: life %s, end %s", moved.Life, moved.ExpiresAt)
+	}
+	left := life - 20*time.Minute
+	if stands := first.ending(later.Add(left+3*time.Second), left+3*time.Second); stands.Life != 0 || !stands.ExpiresAt.Equal(first.ExpiresAt) {
+		t.Errorf("after a refresh that said what is left: life %s, end %s", stands.Life, stands.ExpiresAt)
+	}
+}
+
+func TestARefreshTokenThatDiesOfDisuseIsUsedBefore(t *testing.T) {
+	token := &v1alpha1.OAuthToken{ObjectMeta: metav1.ObjectMeta{Name: "api", UID: "1"}}
+	held := &record{IssuedAt: noon, ExpiresAt: noon.Add(24 * time.Hour)}
+	if due := scheduleOf(token, keepsake{Life: time.Hour}, held).RenewalTime; !due.Before(noon.Add(time.Hour)) {
+		t.Errorf("renewal at %s, after the refresh token's end", due)
+	}
+	if due := scheduleOf(token, keepsake{}, held).RenewalTime; due.Before(noon.Add(12 * time.Hour)) {
+		t.Errorf("renewal at %s without need", due)
+	}
+	age := v1alpha1.Duration("30m")
+	token.Spec.Renewal = &v1alpha1.Renewal{MaxTokenAge: &age}
+	if got := policyOf(token, keepsake{Life: time.Hour}).MaxTokenAge; got != 30*time.Minute {
+		t.Errorf("the user's shorter maxTokenAge is %s", got)
+	}
+}
+
+func TestASlidingEndIsNoReasonToWarn(t *testing.T) {
+	seen := &observation{token: &v1alpha1.OAuthToken{}}
+	for _, c := range []struct {
+		life, left time.Duration
+		warned     bool
+	}{
+		{30 * time.Minute, 20 * time.Minute, false},     // each refresh moves it
+		{60 * 24 * time.Hour, 6 * 24 * time.Hour, true}, // refreshes must have failed for long
+		{0, 6 * 24 * time.Hour, true},
+	} {
+		keep := keepsake{RefreshToken: oauth.NewSensitive("r"), ExpiresAt: noon.Add(c.left), Life: c.life}
+		if warnings, _ := dueWarnings(noon, endings(seen, keep), nil); (len(warnings) > 0) != c.warned {
+			t.Errorf("life %s, %s left: %d warnings", c.life, c.left, len(warnings))
+		}
+	}
+}
+
+func TestAnIntentOfAClockThatWasAheadDoesNotHoldForHours(t *testing.T) {
+	intended := func(deadline time.Time) keepsake { return keepsake{Intent: &intent{Deadline: deadline}} }
+	if until := fence(noon, intended(noon.Add(6*time.Hour))); !until.IsZero() {
+		t.Errorf("a deadline of a corrected clock holds until %s", until)
+	}
+	if until := fence(noon, intended(noon.Add(sendWithin))); !until.Equal(noon.Add(sendWithin + graceAfterDeadline)) {
+		t.Errorf("a fresh deadline holds until %s", until)
+	}
+}
+
+func TestSpentCredentialsAreKnownWithoutAKey(t *testing.T) {
+	if spentHash("seed") != spentHash("seed") || spentHash("seed") == spentHash("other") {
+		t.Error("a spent credential is not known again")
+	}
+}
+
+func TestTheKeysAnnotationIsNotQuoted(t *testing.T) {
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
+		Name: "client", Annotations: map[string]string{v1alpha1.KeysAnnotation: "client_id=abc,client_secret=S3cr3tValue"},
+	}}
+	_, faults := keyMapping(secret)
+	if len(faults) != 2 {
+		t.Fatalf("faults %q, want two", faults)
+	}
+	if text := strings.Join(faults, "; "); strings.Contains(text, "S3cr3tValue") || strings.Contains(text, "abc") {
+		t.Errorf("%q quotes the annotation, where somebody put the value itself", text)
+	}
+}
+
+func TestARefusalIsPrintedWithoutItsWords(t *testing.T) {
+	refusal := apierrors.NewForbidden(corev1.Resource("secrets"), "api", errors.New(`admission webhook "w" denied: access_token=abc`))
+	if got := (wordless{refusal}).Error(); got != "Forbidden" {
+		t.Errorf("printed %q", got)
+	}
+	if !apierrors.IsForbidden(wordless{refusal}) {
+		t.Error("it can't be asked what it is")
+	}
+	if got := (wordless{errors.New("connection refused")}).Error(); got != "connection refused" {
+		t.Errorf("a network error is printed %q", got)
+	}
+}
