@@ -87,7 +87,7 @@ func (s *screen) step(what string, do func() error) error {
 
 // working tells, on a terminal, what is going on until the next line.
 func (s *screen) working(what string) {
-	s.show([]string{"  " + s.paint(dim, "… "+what)})
+	s.show([]string{"  " + s.paint(dim, clip("… "+what, s.width()-2))})
 	s.passing = true
 }
 

@@ -37,6 +37,14 @@ func TestTheLiveTableFitsTheTerminal(t *testing.T) {
 	}
 }
 
+func TestALineThatTellsWhatGoesOnIsNeverBrokenByTheTerminal(t *testing.T) {
+	s, out := newTestScreen(24)
+	s.working(strings.Repeat("x", 100))
+	if diff := cmp.Diff("  … "+strings.Repeat("x", 74)+"…\n", out.String()); diff != "" {
+		t.Errorf("written (-want +got):\n%s", diff)
+	}
+}
+
 func TestTheLastTableStays(t *testing.T) {
 	s, out := newTestScreen(24)
 	s.show([]string{"table"})

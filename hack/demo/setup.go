@@ -48,7 +48,7 @@ func (s *scene) setUp(ctx context.Context, screen *screen) error {
 		{fmt.Sprintf("a scripted vendor that plays all five, with tokens that live %s", briefly(lifetime)), s.startVendor},
 		{"kubectl apply -f " + manifests, s.applyManifests},
 		{"a key pair where the SAML example says (PEM)", s.fillInKeyPair},
-		{"endpoints of the scripted vendor for the generic example, whose own do not exist", s.redirect},
+		{"the generic example is pointed there, too: spec.endpoints", s.redirect},
 		{"the manager, with the rights of its ServiceAccount", s.startManager},
 	} {
 		if err := screen.step(step.what, func() error { return step.do(ctx) }); err != nil {
