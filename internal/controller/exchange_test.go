@@ -313,7 +313,7 @@ func TestWhatIsKeptAfterAnAnswer(t *testing.T) {
 			nil,
 			text(
 				keyRefreshToken, "rotated", keyRefreshTokenIssuedAt, formatTime(noon), keyRefreshTokenExpiresAt, formatTime(answered.Add(time.Hour)),
-				keyRefreshTokenBinding, bound, keyWarnings, "given",
+				keyRefreshTokenLife, "1h0m0s", keyRefreshTokenBinding, bound, keyWarnings, "given",
 			),
 		},
 		"a grant's first refresh token is kept with the end that the user states": {
@@ -326,11 +326,11 @@ func TestWhatIsKeptAfterAnAnswer(t *testing.T) {
 		"a grant's first refresh token of which nobody states the end is kept without": {
 			password, byGrant, keepsake{}, oauth.Token{RefreshToken: oauth.NewSensitive("first")}, nil, text(append(now, keyRefreshToken, "first")...),
 		},
-		"a new grant begins a new life, and its warnings anew": {
+		"a new grant begins a new life; warnings that were given, of a client secret too, stay known": {
 			password, byGrant, held,
 			oauth.Token{RefreshToken: oauth.NewSensitive("second")},
 			monthly,
-			text(append(now, keyRefreshToken, "second", keyRefreshTokenExpiresAt, formatTime(answered.Add(720*time.Hour)))...),
+			text(append(now, keyRefreshToken, "second", keyWarnings, "given", keyRefreshTokenExpiresAt, formatTime(answered.Add(720*time.Hour)))...),
 		},
 		"a new grant without a refresh token drops the one that may be spent": {
 			password, byGrant, held, oauth.Token{}, nil, text(append(first, keyWarnings, "given")...),
@@ -339,7 +339,7 @@ func TestWhatIsKeptAfterAnAnswer(t *testing.T) {
 			refresh, bySeed, held.withSeed(oauth.NewSensitive("seed"), "hash", bound, answered, 0),
 			oauth.Token{},
 			nil,
-			text(append(now, keyRefreshToken, "seed", keySpent, "hash")...),
+			text(append(now, keyRefreshToken, "seed", keySpent, "hash", keyWarnings, "given")...),
 		},
 		"a seed's life counts from its first use, also where the answer holds no refresh token": {
 			refresh, bySeed, keepsake{}.withSeed(oauth.NewSensitive("seed"), "hash", bound, answered, 720*time.Hour),

@@ -156,7 +156,7 @@ func TestASeedReplacesARefreshTokenOnlyOnceItProvesGood(t *testing.T) {
 	seeded := old.withSeed(oauth.NewSensitive("seed"), "the-hash", "bound", noon.Add(time.Hour), 720*time.Hour)
 	want := map[string]string{
 		keyRefreshToken: "seed", keyPreviousRefreshToken: "old", keyRefreshTokenBinding: "bound", keySpent: "the-hash",
-		keyWarnings: "given", // they name the end that they are of
+		keyWarnings:             "given", // they name the end that they are of
 		keyRefreshTokenIssuedAt: "2026-03-01T13:00:00Z", keyRefreshTokenExpiresAt: "2026-03-31T13:00:00Z",
 	}
 	if diff := cmp.Diff(want, texts(seeded)); diff != "" {
