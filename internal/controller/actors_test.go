@@ -71,9 +71,6 @@ func (w *world) createPlain(name string, client oauthtest.Client, change ...func
 // nudge has an OAuthToken looked at, as an edit of its metadata does.
 func (w *world) nudge(name string) { w.annotate(name, "example.com/nudge") }
 
-// askForRenewal asks for a renewal.
-func (w *world) askForRenewal(name string) { w.annotate(name, v1alpha1.RenewRequestedAtAnnotation) }
-
 var nudges struct {
 	sync.Mutex
 	count int

@@ -36,7 +36,7 @@ func binding(flow *oauth.Flow) string {
 // holdsRefreshToken tells whether there is a refresh token that this flow may spend.
 func holdsRefreshToken(now time.Time, flow *oauth.Flow, k keepsake) bool {
 	usable := !k.RefreshToken.IsEmpty() && (k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt))
-	return usable && (k.Binding == "" || k.Binding == binding(flow))
+	return usable && keepsRefreshTokens(flow) && (k.Binding == "" || k.Binding == binding(flow))
 }
 
 // chooseExchange decides how the next token is asked for: a first refresh token that was not sent yet, the refresh token that is held,

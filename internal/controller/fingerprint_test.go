@@ -171,8 +171,7 @@ func jsonName(field reflect.StructField) string {
 // leaves are the JSON paths of all fields of a struct that are no structs.
 func leaves(structure reflect.Type, prefix string) []string {
 	var paths []string
-	for i := range structure.NumField() {
-		field := structure.Field(i)
+	for field := range structure.Fields() {
 		kind := field.Type
 		if kind.Kind() == reflect.Pointer {
 			kind = kind.Elem()

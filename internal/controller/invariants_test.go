@@ -111,7 +111,7 @@ func vantageClient(name string) *corev1.Secret {
 func (w *world) changeCatalogue(file string) {
 	w.t.Helper()
 	path := filepath.Join(w.vendors, file)
-	entry, err := os.ReadFile(path) //nolint:gosec // a file of this test
+	entry, err := os.ReadFile(path)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestAGoodTokenIsTakenAsItIs(t *testing.T) {
 	served := w.awaitServed("api", "")
 	target := "api"
 	spec := func(change func(*v1alpha1.OAuthToken)) func() { return func() { edit(w, named("api"), change) } }
-	client := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "api-client"}}
+	credential := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "api-client"}}
 	for _, test := range []struct {
 		name   string
 		change func()
@@ -158,10 +158,10 @@ func TestAGoodTokenIsTakenAsItIs(t *testing.T) {
 			o.Spec.Renewal = &v1alpha1.Renewal{RenewBefore: new(v1alpha1.Duration("10m"))}
 		})},
 		{"metadata of the credentials are edited", func() {
-			edit(w, client, func(s *corev1.Secret) { s.Annotations = map[string]string{"example.com/a": "b"} })
+			edit(w, credential, func(s *corev1.Secret) { s.Annotations = map[string]string{"example.com/a": "b"} })
 		}},
 		{"a value is added to the credentials that no request uses", func() {
-			edit(w, client, func(s *corev1.Secret) { s.Data["username"] = []byte("nobody") })
+			edit(w, credential, func(s *corev1.Secret) { s.Data["username"] = []byte("nobody") })
 		}},
 		{"the finalizer comes", spec(func(o *v1alpha1.OAuthToken) { o.Spec.RevokeOnDelete = true })},
 		{"it is suspended", spec(func(o *v1alpha1.OAuthToken) { o.Spec.Suspend = true })},

@@ -76,24 +76,29 @@ func (p planner) plan(now time.Time, o *observation, paused func(*oauth.Flow) ti
 		result.problem = firstProblem(result.problem, fault)
 		return result.wait(now)
 	}
-	fighting := o.mendAt.After(now) && (result.held == nil || result.write != nil) && !result.answered
-	if result.write != nil && !fighting { // drift is repaired whatever else is wrong
-		result.step = stepWrite
-		if result.problem == nil && !result.answered {
-			result.recall(o)
+	return result.choose(now, o, paused)
+}
+
+// choose decides between mending the target, asking for a token, and waiting.
+func (r *plan) choose(now time.Time, o *observation, paused func(*oauth.Flow) time.Time) *plan {
+	fighting := o.mendAt.After(now) && (r.held == nil || r.write != nil) && !r.answered
+	if r.write != nil && !fighting { // drift is repaired whatever else is wrong
+		r.step = stepWrite
+		if r.problem == nil && !r.answered {
+			r.recall(o)
 		}
-		return result
+		return r
 	}
-	if fault := firstProblem(result.problem, templateProblem(o.token), savingProblem(o)); fault != nil || fighting && result.held == nil {
-		result.problem = fault
-		result.wait(now)
+	r.problem = firstProblem(r.problem, templateProblem(o.token), savingProblem(o))
+	if r.problem != nil || fighting && r.held == nil {
+		r.wait(now)
 	} else {
-		result.schedule(now, o, paused(result.flow)) // a token that is fought over is renewed all the same
+		r.schedule(now, o, paused(r.flow)) // a token that is fought over is renewed all the same
 	}
-	if fighting && result.step == stepWait {
-		result.fight(o)
+	if fighting && r.step == stepWait {
+		r.fight(o)
 	}
-	return result
+	return r
 }
 
 // stateConflict is a foreign Secret in the place of a state Secret that may be needed.

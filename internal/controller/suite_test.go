@@ -3,6 +3,7 @@ package controller_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -83,8 +84,6 @@ type world struct {
 type worldOption func(*world)
 
 func withClock(c clock.Clock) worldOption { return func(w *world) { w.clock = c } }
-
-func withWorkers(n int) worldOption { return func(w *world) { w.workers = n } }
 
 func withPlatform(change func(*controller.Platform)) worldOption {
 	return func(w *world) { w.platform = change }
@@ -433,9 +432,7 @@ func (c *traffic) counts() map[string]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	copied := map[string]int{}
-	for kind, n := range c.seen {
-		copied[kind] = n
-	}
+	maps.Copy(copied, c.seen)
 	return copied
 }
 

@@ -101,7 +101,7 @@ func TestT1_T4_T5_TheRequestOnTheWire(t *testing.T) {
 	var got *http.Request
 	var body []byte
 	e := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		got = r.Clone(context.Background())
+		got = r.Clone(r.Context())
 		body, _ = io.ReadAll(r.Body)
 		_, _ = io.WriteString(w, goodAnswer)
 	})

@@ -13,8 +13,7 @@ import (
 // networkFailure is the failure of an exchange that brought no answer. Go's error texts hold addresses, ports and bytes of the answer;
 // none of it is kept.
 func networkFailure(at endpoint, err error, sent bool) *Error {
-	var own *Error
-	if errors.As(err, &own) { // from the dialer: refused address, refusing proxy
+	if own, ok := errors.AsType[*Error](err); ok { // from the dialer: refused address, refusing proxy
 		return own
 	}
 	subject := "The " + string(at)

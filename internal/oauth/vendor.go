@@ -23,7 +23,7 @@ type Vendor struct {
 	// Endpoints are templates: {name} is a parameter's value, escaped; a part in square brackets is left out where one of its
 	// parameters has no value. A parameter in the host must be a host name or a part of one. A host that depends on nothing but
 	// parameters with listed values is fixed by the entry, and credentials may be sent there without further permission.
-	Endpoints Endpoints `json:"endpoints,omitempty"`
+	Endpoints Endpoints `json:"endpoints,omitzero"`
 	// ClientAuthentication is how clients of this vendor authenticate: ClientSecretBasic, ClientSecretPost or None.
 	ClientAuthentication ClientAuthentication `json:"clientAuthentication"`
 	// RawBasic joins client_id and client_secret for ClientSecretBasic without form-encoding each first. It is for servers that
@@ -32,7 +32,7 @@ type Vendor struct {
 	// Grants are the grants that the vendor serves.
 	Grants map[GrantType]VendorGrant `json:"grants"`
 	// Lifetimes are facts of the vendor that its answers leave out.
-	Lifetimes Lifetimes `json:"lifetimes,omitempty"`
+	Lifetimes Lifetimes `json:"lifetimes,omitzero"`
 	// RefreshTokenRotation says whether a refresh token can be spent only once: Rotating, Static, or Unknown (the default),
 	// which is treated as Rotating. Static makes it safe to repeat a refresh whose outcome is not known.
 	RefreshTokenRotation Rotation `json:"refreshTokenRotation,omitempty"`
@@ -104,7 +104,7 @@ type VendorGrant struct {
 	// PKCE says that the authorization request carries a code challenge (RFC 7636).
 	PKCE bool `json:"pkce,omitempty"`
 	// Assertion is the form of assertions that are signed here; only with SAML2Bearer.
-	Assertion AssertionFormat `json:"assertion,omitempty"`
+	Assertion AssertionFormat `json:"assertion,omitzero"`
 }
 
 // AssertionFormat is how a SAML assertion is put into the request. The zero value is that of RFC 7522, section 2.1.

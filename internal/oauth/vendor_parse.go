@@ -41,7 +41,7 @@ func misfits(path string, value any, want reflect.Type) []string {
 	if value == nil { // as good as absent
 		return nil
 	}
-	if text, ok := reflect.New(want).Interface().(encoding.TextUnmarshaler); ok {
+	if text, ok := reflect.TypeAssert[encoding.TextUnmarshaler](reflect.New(want)); ok {
 		return misfitText(path, value, text)
 	}
 	switch want.Kind() {
