@@ -43,9 +43,9 @@ func (s *scene) setUp(ctx context.Context, screen *screen) error {
 		what string
 		do   func(context.Context) error
 	}{
-		{"etcd and kube-apiserver", s.startCluster},
+		{"etcd and kube-apiserver", uninterrupted(s.startCluster)},
 		{"kubectl apply --server-side -k " + installation, s.install},
-		{fmt.Sprintf("a scripted vendor that plays all five, with tokens that live %s", briefly(lifetime)), s.startVendor},
+		{fmt.Sprintf("a scripted vendor that plays all five, with tokens that live %s", briefly(lifetime)), uninterrupted(s.startVendor)},
 		{"kubectl apply -f " + manifests, s.applyManifests},
 		{"a key pair where the SAML example says (PEM)", s.fillInKeyPair},
 		{"the generic example is pointed there, too: spec.endpoints", s.redirect},
@@ -59,6 +59,11 @@ func (s *scene) setUp(ctx context.Context, screen *screen) error {
 		}
 	}
 	return nil
+}
+
+// uninterrupted is a step that takes no heed of its context: what it starts ends with tearDown.
+func uninterrupted(do func() error) func(context.Context) error {
+	return func(context.Context) error { return do() }
 }
 
 // tearDown stops everything, the last first.
@@ -84,12 +89,12 @@ func (s *scene) managerLog() string {
 	return s.manager.lastLines()
 }
 
-func (s *scene) startCluster(context.Context) (err error) {
+func (s *scene) startCluster() (err error) {
 	s.cluster, err = startCluster(s.assets, s.folder)
 	return err
 }
 
-func (s *scene) startVendor(context.Context) (err error) {
+func (s *scene) startVendor() (err error) {
 	s.vendor, err = startVendor(s.folder)
 	return err
 }
