@@ -67,7 +67,7 @@ control-plane: ## Build a local API server for tests and demo, once (about four 
 
 .PHONY: test
 test: ## Run every test with the race detector (PKG=./internal/oauth/... for some)
-	@$(WITH_CONTROL_PLANE); go test -race $(PKG)
+	@$(WITH_CONTROL_PLANE); go test -race -timeout=30m $(PKG)
 
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME (10s) each

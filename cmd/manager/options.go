@@ -18,8 +18,9 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// gracePeriod is how long running reconciles may take when the process is to end.
-var gracePeriod = 45 * time.Second //nolint:gochecknoglobals // controller-runtime takes its address
+// gracePeriod is how long running reconciles may take when the process is to end: a request, its answer, and the writes after it. The
+// Deployment's terminationGracePeriodSeconds is longer.
+var gracePeriod = 80 * time.Second //nolint:gochecknoglobals // controller-runtime takes its address
 
 // options are the flags.
 type options struct {

@@ -47,11 +47,18 @@ func dueWarnings(now time.Time, ends []ending, given []string) (warnings []notic
 			id := fmt.Sprintf("%s/%d/%s", e.kind, e.end.Unix(), lead)
 			all = append(all, id)
 			if i == len(passed)-1 && !slices.Contains(given, id) {
-				warnings = append(warnings, notice{warning: true, reason: e.reason, about: fmt.Sprintf("in less than %d hours %s", int(lead.Hours()), e.about)})
+				warnings = append(warnings, notice{warning: true, reason: e.reason, about: fmt.Sprintf("in less than %s %s", days(lead), e.about)})
 			}
 		}
 	}
 	return warnings, all
+}
+
+func days(lead time.Duration) string {
+	if n := int(lead.Hours()) / 24; n > 1 {
+		return fmt.Sprintf("%d days", n)
+	}
+	return "a day"
 }
 
 // passed are the leads that have begun, the shortest last.

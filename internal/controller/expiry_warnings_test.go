@@ -38,9 +38,9 @@ func TestEachWarningIsGivenOnce(t *testing.T) {
 		}
 	}
 	want := []string{
-		"0s ClientSecretExpiring in less than 720 hours",
-		"552h0m0s RefreshTokenExpiring in less than 168 hours", "552h0m0s ClientSecretExpiring in less than 168 hours",
-		"696h0m0s RefreshTokenExpiring in less than 24 hours", "696h0m0s ClientSecretExpiring in less than 24 hours",
+		"0s ClientSecretExpiring in less than 30 days",
+		"552h0m0s RefreshTokenExpiring in less than 7 days", "552h0m0s ClientSecretExpiring in less than 7 days",
+		"696h0m0s RefreshTokenExpiring in less than a day", "696h0m0s ClientSecretExpiring in less than a day",
 	}
 	if diff := cmp.Diff(want, told); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
@@ -57,13 +57,13 @@ func TestDueWarnings(t *testing.T) {
 		want  []string // how each begins
 	}{
 		"nothing is told a second before":                         {end.Add(-7*day - time.Second), monthly(end, time.Time{}), nil, nil},
-		"the first is told 7 days before":                         {end.Add(-7 * day), monthly(end, time.Time{}), nil, []string{"in less than 168 hours"}},
+		"the first is told 7 days before":                         {end.Add(-7 * day), monthly(end, time.Time{}), nil, []string{"in less than 7 days"}},
 		"what was told is not told again":                         {end.Add(-5 * day), monthly(end, time.Time{}), weekBefore, nil},
-		"of several that are due only the last is told":           {end.Add(-time.Hour), monthly(end, time.Time{}), nil, []string{"in less than 24 hours"}},
-		"the last is told although the first was":                 {end.Add(-time.Hour), monthly(end, time.Time{}), weekBefore, []string{"in less than 24 hours"}},
-		"another end is told anew":                                {end.Add(25 * day), monthly(end.Add(30*day), time.Time{}), weekBefore, []string{"in less than 168 hours"}},
+		"of several that are due only the last is told":           {end.Add(-time.Hour), monthly(end, time.Time{}), nil, []string{"in less than a day"}},
+		"the last is told although the first was":                 {end.Add(-time.Hour), monthly(end, time.Time{}), weekBefore, []string{"in less than a day"}},
+		"another end is told anew":                                {end.Add(25 * day), monthly(end.Add(30*day), time.Time{}), weekBefore, []string{"in less than 7 days"}},
 		"an unknown end is never told":                            {end, monthly(time.Time{}, time.Time{}), nil, nil},
-		"a client secret's end is told from 30 days before it on": {noon, monthly(time.Time{}, end), nil, []string{"in less than 720 hours"}},
+		"a client secret's end is told from 30 days before it on": {noon, monthly(time.Time{}, end), nil, []string{"in less than 30 days"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			warnings, all := dueWarnings(test.now, test.ends, test.given)
@@ -95,8 +95,8 @@ func TestARefreshTokenThatIsGoneHasNoEnd(t *testing.T) {
 func TestAWarningSaysWhatToDo(t *testing.T) {
 	warnings, _ := dueWarnings(noon, monthly(noon.Add(day), noon.Add(day)), nil)
 	want := []string{
-		"in less than 24 hours the refresh token ends: somebody must authorize anew, or put a new one into the credentials Secret, in time",
-		`in less than 24 hours the client secret in Secret "client" ends: make a new one at the vendor and store it there in time, with its ` +
+		"in less than a day the refresh token ends: somebody must authorize anew, or put a new one into the credentials Secret, in time",
+		`in less than a day the client secret in Secret "client" ends: make a new one at the vendor and store it there in time, with its ` +
 			"tokensync.dev/client-secret-expires-at",
 	}
 	var got []string
