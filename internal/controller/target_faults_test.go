@@ -205,3 +205,34 @@ func TestNothingIsRequestedWhereAQuotaLeavesNoPlace(t *testing.T) {
 		t.Errorf("%d requests, want 1", got)
 	}
 }
+
+func TestReadyEndsWithTheTokenAlthoughTheTargetCanNotBeWritten(t *testing.T) {
+	t.Parallel()
+	for about, c := range map[string]struct{ words, reason string }{
+		"the API server fails":            {"etcd is away", v1alpha1.ReasonTokenExpired},
+		"an admission webhook can't come": {`failed calling webhook "guard.example.com"`, v1alpha1.ReasonSecretConflict},
+	} {
+		t.Run(about, func(t *testing.T) {
+			t.Parallel()
+			th := issuedTarget(t)
+			served := string(th.secret("api").Data["access_token"])
+			th.api.fail(func(r *http.Request) *http.Response {
+				if kindOf(r) == "PATCH secrets" {
+					return refusal(r, http.StatusInternalServerError, "InternalError", c.words)
+				}
+				return nil
+			})
+			th.lookAgain("api", 25*time.Hour) // past its end
+			token := th.awaitReady("api", metav1.ConditionFalse, c.reason)
+			if got := string(th.secret("api").Data["access_token"]); got != served || token.Status.ExpiresAt.After(th.time.Now()) {
+				t.Errorf("status tells of a token that the target does not hold, until %s", token.Status.ExpiresAt)
+			}
+			th.api.fail(nil)
+			th.lookAgain("api", 2*time.Minute)
+			th.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+			if got := th.vendor.Count(oauthtest.Match{}); got != 2 {
+				t.Errorf("%d requests to the vendor, want 2: the answer is kept until it can be written", got)
+			}
+		})
+	}
+}
