@@ -21,6 +21,9 @@
 //	resolve*.go, parameters.go    vendor + user = Flow
 //	flow.go, request.go, form.go  RFC 6749, section 3.2 and appendix B
 //	client_authentication.go      RFC 6749, section 2.3
+//	authorization.go              RFC 6749, sections 4.1.1 and 4.2.1; RFC 7636
+//	authorization_answer.go       RFC 6749, sections 4.1.2 and 4.2.2; RFC 9207
+//	grant_authorization_code.go   RFC 6749, section 4.1.3
 //	grant_client_credentials.go   RFC 6749, section 4.4
 //	grant_password.go             RFC 6749, section 4.3
 //	grant_refresh_token.go        RFC 6749, section 6
@@ -37,6 +40,7 @@
 //	error.go, error_answer.go         RFC 6749, section 5.2: what a failure means
 //	network_failure.go, quote.go      failures without an answer; words that are fit to be shown
 //	discovery.go                      RFC 8414; OpenID Connect Discovery 1.0
+//	id_token.go                       OpenID Connect Core, section 2: who it was
 //	revocation.go                     RFC 7009
 //	token.go, sensitive.go            the outcome, which nothing prints
 package oauth

@@ -31,12 +31,24 @@ type Flow struct {
 	hosts       hostRules
 	tokenForm   form // parameters of the token request beside those of grant and client
 	refreshForm form // the same of the refresh request
+
+	authorizationForm form     // the same of the authorization request
+	tokenScopes       []string // asked for in the token request of a code
+	namesIssuer       bool     // the server announced to name itself in authorization answers (RFC 9207, section 3)
 }
 
 // NeedsDiscovery tells whether the token endpoint is to be found by discovery first (see WithMetadata).
 func (f *Flow) NeedsDiscovery() bool {
 	return f.Endpoints.IssuerURL != "" && f.Endpoints.TokenURL == ""
 }
+
+// NeedsAuthorizationEndpoint tells whether the authorization endpoint is to be found by discovery first (see WithMetadata).
+func (f *Flow) NeedsAuthorizationEndpoint() bool {
+	return f.Grant.interactive() && f.Endpoints.IssuerURL != "" && f.Endpoints.AuthorizationURL == ""
+}
+
+// IsInteractive tells whether the grant begins with a person's consent in a browser.
+func (f *Flow) IsInteractive() bool { return f.Grant.interactive() }
 
 // WithMetadata returns a copy whose endpoints, where not stated, are those that discovery found. Each of them must be one to
 // which the credentials may be sent; the error is a *ConfigError.
@@ -51,6 +63,10 @@ func (f *Flow) WithMetadata(m *Metadata) (*Flow, error) {
 	if filled.Endpoints.TokenURL == "" {
 		faults.addSpec("discovery found no token endpoint: set spec.endpoints.tokenURL")
 	}
+	if filled.NeedsAuthorizationEndpoint() {
+		faults.addSpec("discovery found no authorization endpoint: set spec.endpoints.authorizationURL")
+	}
+	filled.namesIssuer = m.AuthorizationResponseIssParameterSupported
 	if err := faults.err(); err != nil {
 		return nil, err
 	}

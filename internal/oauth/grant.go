@@ -38,16 +38,3 @@ func (f *Flow) scopeForm() form {
 	}
 	return form{"scope": NewSensitive(strings.Join(f.Scopes, " "))}
 }
-
-// interactiveGrant is a grant whose tokens begin with a person's consent in a browser: it has no token request of its own.
-type interactiveGrant struct{}
-
-func (interactiveGrant) keys(Credentials) []string { return nil }
-
-func (interactiveGrant) check(Settings, *faults) {}
-
-func (interactiveGrant) parameters(f *Flow, _ time.Time) (form, error) {
-	var faults faults
-	faults.addSpec("grant %s begins in a browser: it has no token request without an authorization", f.Grant)
-	return nil, faults.err()
-}

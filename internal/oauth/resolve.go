@@ -59,6 +59,8 @@ func (r *resolution) flow() *Flow {
 		hosts:                r.hosts,
 		tokenForm:            r.form(InTokenRequest),
 		refreshForm:          r.form(InRefreshRequest),
+		authorizationForm:    r.form(InAuthorizationRequest),
+		tokenScopes:          r.tokenScopes(),
 	}
 }
 
@@ -78,8 +80,8 @@ func (r *resolution) resolveGrant() {
 	case r.grant == "":
 		r.faults.addSpec("spec.grantType %s is not served by vendor %s: use one of %s", quote(string(grant)), r.vendor.Name, grants)
 	case grant.interactive() && !r.settings.EnableInteractive:
-		r.faults.addSpec("spec.grantType %s needs a person's consent in a browser, which this version of tokensync does not serve: "+
-			"use a grant that needs none", grant)
+		r.faults.addSpec("spec.grantType %s needs a person's consent in a browser, and the portal is turned off: use a grant that needs none, "+
+			"or start the manager with --portal-bind-address and --portal-url", grant)
 	case grant == Implicit && !r.settings.EnableImplicit:
 		r.faults.addSpec("spec.grantType Implicit is turned off: use AuthorizationCode, or start the manager with --enable-implicit")
 	}
@@ -111,6 +113,15 @@ func (r *resolution) resolveScopes() {
 			r.faults.addSpec("spec.scopes: %s is no scope; list each scope by itself, without spaces and quotes", quote(scope))
 		}
 	}
+}
+
+// tokenScopes are the scopes of a code's token request, for vendors that want them there as well: the user's, else the vendor's.
+func (r *resolution) tokenScopes() []string {
+	vendors := r.vendor.Grants[r.grant].TokenScopes
+	if len(vendors) == 0 || len(r.settings.Scopes) == 0 {
+		return slices.Clone(vendors)
+	}
+	return slices.Clone(r.settings.Scopes)
 }
 
 // isScopeToken follows scope-token in RFC 6749, section 3.3.

@@ -111,15 +111,22 @@ func (r *resolution) value(name string) string { return r.given[name].value }
 func (r *resolution) form(kind RequestKind) form {
 	sent := form{}
 	r.eachSent(kind, func(name, value string) { sent[name] = NewSensitive(value) })
+	if kind == InAuthorizationRequest {
+		for name, value := range r.settings.AuthorizationParameters { // the user's count
+			sent[name] = NewSensitive(value)
+		}
+	}
 	return sent
 }
 
 // eachSent calls back for every parameter of one kind of request with the name under which it is sent.
 func (r *resolution) eachSent(kind RequestKind, send func(name, value string)) {
-	if kind == InTokenRequest {
-		for name, value := range r.vendor.Grants[r.grant].TokenParameters {
-			send(name, value)
-		}
+	fixed := map[RequestKind]map[string]string{
+		InTokenRequest:         r.vendor.Grants[r.grant].TokenParameters,
+		InAuthorizationRequest: r.vendor.Grants[r.grant].AuthorizationParameters,
+	}
+	for name, value := range fixed[kind] {
+		send(name, value)
 	}
 	for name, given := range r.given {
 		declared, ok := r.vendor.Parameters[name]
@@ -136,7 +143,7 @@ func (r *resolution) eachSent(kind RequestKind, send func(name, value string)) {
 
 // checkCollisions finds names that would be sent twice (RFC 6749, section 3.2).
 func (r *resolution) checkCollisions() {
-	for _, kind := range []RequestKind{InTokenRequest, InRefreshRequest} {
+	for _, kind := range []RequestKind{InTokenRequest, InRefreshRequest, InAuthorizationRequest} {
 		seen := make(map[string]bool)
 		r.eachSent(kind, func(name, _ string) {
 			if seen[name] {

@@ -185,7 +185,7 @@ func TestFaults(t *testing.T) {
 		},
 		"an interactive grant that is not served": {
 			genesys, func(s *Settings) { s.Grant, s.EnableImplicit = AuthorizationCode, true }, ReasonInvalidSpec,
-			`spec.grantType AuthorizationCode needs a person's consent in a browser, which this version of tokensync does not serve`,
+			`spec.grantType AuthorizationCode needs a person's consent in a browser, and the portal is turned off`,
 		},
 		"the implicit grant while it is turned off": {
 			genesys, func(s *Settings) { s.Grant, s.EnableInteractive = Implicit, true }, ReasonInvalidSpec,

@@ -101,8 +101,12 @@ type VendorGrant struct {
 	TokenParameters map[string]string `json:"tokenParameters,omitempty"`
 	// AuthorizationParameters are further fixed parameters of the authorization request.
 	AuthorizationParameters map[string]string `json:"authorizationParameters,omitempty"`
-	// PKCE says that the authorization request carries a code challenge (RFC 7636).
-	PKCE bool `json:"pkce,omitempty"`
+	// TokenScopes are asked for in the token request of a code too, which RFC 6749, section 4.1.3, does not have; the user's replace them.
+	// Only with AuthorizationCode.
+	TokenScopes []string `json:"tokenScopes,omitempty"`
+	// NoPKCE leaves out the S256 code challenge of the authorization request (RFC 7636; RFC 9700, section 2.1.1). It is for servers that
+	// refuse one. Only with AuthorizationCode.
+	NoPKCE bool `json:"noPKCE,omitempty"`
 	// Assertion is the form of assertions that are signed here; only with SAML2Bearer.
 	Assertion AssertionFormat `json:"assertion,omitzero"`
 }

@@ -30,11 +30,8 @@ func (f *vendorFaults) checkGrant(path string, grant GrantType, details VendorGr
 	if details.NoScope && len(details.Scopes) > 0 {
 		f.add("%s.scopes: must be empty, since noScope is true", path)
 	}
-	for i, scope := range details.Scopes {
-		if !isScopeToken(scope) {
-			f.add("%s.scopes[%d]: is no scope; list each by itself, without spaces and quotes", path, i)
-		}
-	}
+	f.checkScopes(path+".scopes", details.Scopes)
+	f.checkScopes(path+".tokenScopes", details.TokenScopes)
 	if details.ClientAuthentication != "" {
 		f.checkAuthentication(path+".clientAuthentication", details.ClientAuthentication)
 	}
@@ -43,13 +40,24 @@ func (f *vendorFaults) checkGrant(path string, grant GrantType, details VendorGr
 	if len(details.AuthorizationParameters) > 0 && !grant.interactive() {
 		f.add("%s.authorizationParameters: have no use, since this grant has no authorization request", path)
 	}
-	if details.PKCE && grant != AuthorizationCode {
-		f.add("%s.pkce: is only for AuthorizationCode", path)
+	if details.NoPKCE && grant != AuthorizationCode {
+		f.add("%s.noPKCE: is only for AuthorizationCode", path)
+	}
+	if len(details.TokenScopes) > 0 && grant != AuthorizationCode {
+		f.add("%s.tokenScopes: are only for AuthorizationCode", path)
 	}
 	if details.Assertion != (AssertionFormat{}) && grant != SAML2Bearer {
 		f.add("%s.assertion: is only for SAML2Bearer", path)
 	}
 	checkAssertionFormat(path+".assertion.", details.Assertion, f.add)
+}
+
+func (f *vendorFaults) checkScopes(path string, scopes []string) {
+	for i, scope := range scopes {
+		if !isScopeToken(scope) {
+			f.add("%s[%d]: is no scope; list each by itself, without spaces and quotes", path, i)
+		}
+	}
 }
 
 // checkFixed refuses fixed parameters that would replace those of the protocol.

@@ -1,0 +1,109 @@
+package oauth
+
+import (
+	"encoding/json"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Refusal is an authorization answer without a code or token: the server's error (RFC 6749, sections 4.1.2.1 and 4.2.2.1; OpenID Connect
+// Core, section 3.1.2.6), or one of those below.
+type Refusal struct {
+	// Code is the error, reduced to the characters that RFC 6749 lets it have.
+	Code string
+	// Description is the server's text, reduced likewise and at most 200 bytes long; empty where there is none.
+	Description string
+}
+
+// The refusals that do not come from the server.
+const (
+	// IssuerMismatch: the answer names another server than the one that was asked, or none although that one announced to (RFC 9207,
+	// section 2.4). Somebody may try to have one server's code sent to another.
+	IssuerMismatch = "issuer_mismatch"
+	// UnusableAnswer: neither an error nor what was asked for, or a parameter twice (RFC 6749, section 3.1).
+	UnusableAnswer = "unusable_answer"
+)
+
+// Read checks an authorization answer: the query's parameters, or with Implicit the fragment's. State is for the caller to check, before.
+// It returns the code, or with Implicit what ImplicitToken reads.
+func (r AuthorizationRequest) Read(answer url.Values) (Sensitive, *Refusal) {
+	for _, values := range answer {
+		if len(values) > 1 {
+			return Sensitive{}, &Refusal{Code: UnusableAnswer}
+		}
+	}
+	if !r.comesFromIssuer(answer.Get("iss")) {
+		return Sensitive{}, &Refusal{Code: IssuerMismatch}
+	}
+	if code := answer.Get("error"); code != "" {
+		quote := (&Request{}).quote
+		return Sensitive{}, &Refusal{
+			Code: quote(code, maxCodeLength), Description: quote(answer.Get("error_description"), maxDescriptionLength),
+		}
+	}
+	if r.Implicit {
+		return r.readFragment(answer)
+	}
+	code := answer.Get("code")
+	if !isCode(code) {
+		return Sensitive{}, &Refusal{Code: UnusableAnswer}
+	}
+	return NewSensitive(code), nil
+}
+
+// comesFromIssuer follows RFC 9207, section 2.4: what the answer says must be the server that was asked, compared as text. Of a server whose
+// identifier is not known, at least the host must be that of its authorization endpoint.
+func (r AuthorizationRequest) comesFromIssuer(iss string) bool {
+	switch {
+	case iss == "":
+		return !r.IssuerRequired
+	case r.Issuer != "":
+		return iss == r.Issuer
+	}
+	issuer, err := url.Parse(iss)
+	return err == nil && issuer.Host != "" && issuer.Host == r.Host()
+}
+
+// isCode follows RFC 6749, appendix A.11: visible characters and space.
+func isCode(code string) bool { return strings.TrimSpace(code) != "" && isPrintable(code) }
+
+// readFragment keeps the parameters of a token as a JSON object, as a token endpoint would have answered them.
+func (r AuthorizationRequest) readFragment(answer url.Values) (Sensitive, *Refusal) {
+	members := map[string]string{}
+	for name := range answer {
+		if name != "state" && name != "iss" {
+			members[name] = answer.Get(name)
+		}
+	}
+	text, err := json.Marshal(members)
+	if err != nil || members["access_token"] == "" {
+		return Sensitive{}, &Refusal{Code: UnusableAnswer}
+	}
+	given := NewSensitive(string(text))
+	if _, failure := readImplicit(given); failure != nil {
+		return Sensitive{}, &Refusal{Code: UnusableAnswer, Description: failure.Message}
+	}
+	return given, nil
+}
+
+// ImplicitToken is the token in an answer that Read returned for the grant Implicit (RFC 6749, section 4.2.2). Its life counts from
+// requestedAt, when the browser was sent to the vendor. A refresh token is never in it, whatever the server says. An error is always an
+// *Error.
+func ImplicitToken(answer Sensitive, requestedAt time.Time) (*Token, error) {
+	token, failure := readImplicit(answer)
+	if failure != nil {
+		return nil, failure
+	}
+	token.RequestedAt, token.RefreshToken = requestedAt.UTC().Truncate(time.Second), Sensitive{}
+	return token, nil
+}
+
+func readImplicit(given Sensitive) (*Token, *Error) {
+	a := &answer{from: authorizationEndpoint, request: &Request{}, body: []byte(given.Reveal())}
+	members, err := parseObject(a.body)
+	if err != nil {
+		return nil, a.malformed(a.describe())
+	}
+	return a.tokenOf(members)
+}
