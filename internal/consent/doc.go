@@ -12,4 +12,5 @@
 //
 //	record.go   the record and its JSON     ticket.go   tickets and other secrets, and their hashes
 //	attempt.go  the life of an attempt      merge.go    two versions of one record
+//	next.go     when time changes something
 package consent

@@ -27,6 +27,8 @@ type Record struct {
 	Subject string `json:"subject,omitempty"`
 	// Scopes are those asked for when consent was given last.
 	Scopes []string `json:"scopes,omitempty"`
+	// Unrefreshable tells that no refresh token came with the last consent, although one could have.
+	Unrefreshable bool `json:"unrefreshable,omitempty"`
 }
 
 // Offer is what a person is asked to consent to.

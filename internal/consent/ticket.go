@@ -77,3 +77,6 @@ func (r Record) Admit(now time.Time, ticket oauth.Sensitive) error {
 	}
 	return nil
 }
+
+// Holds tells whether the record has this ticket, used by nobody yet.
+func (r Record) Holds(ticket oauth.Sensitive) bool { return matches(ticket, r.Ticket) }

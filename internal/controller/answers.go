@@ -13,6 +13,7 @@ type answer struct {
 	scopes          []string
 	lifetimeUnknown bool      // the answer did not say how long the token lives
 	lifetimeFault   string    // why what it said could not be used
+	completion      []notice  // of the authorization that it came of
 	narrowed        bool      // fewer scopes than were asked for
 	unsaved         bool      // the refresh token could not be kept, since somebody else's Secret has the state Secret's name
 	due, at         time.Time // when its renewal was due, zero where none was, and when it came

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/consent"
 	"tokensync.dev/tokensync/internal/oauth"
 )
 
@@ -16,17 +17,20 @@ const (
 	byRefresh                // the refresh token in the state Secret: once
 	bySeed                   // the first refresh token in the credentials Secret: once
 	byAssertion              // the ready assertion in the credentials Secret: once
+	byCode                   // the code that a browser brought: once
+	byFragment               // the token itself, which a browser brought: nothing is sent
 )
 
 // exchange is how the next token is to be asked for.
 type exchange struct {
 	means      means
-	credential oauth.Sensitive // what is spent; empty with byGrant
-	notBefore  time.Time       // the credential is to be left alone until then; zero: not
+	credential oauth.Sensitive  // what is spent; empty with byGrant
+	notBefore  time.Time        // the credential is to be left alone until then; zero: not
+	attempt    *consent.Attempt // the browser's, with byCode and byFragment
 }
 
 // once tells whether the exchange spends something, so that an intent must be written before.
-func (e exchange) once() bool { return e.means != byGrant }
+func (e exchange) once() bool { return e.means != byGrant && e.means != byFragment }
 
 // binding names, without a key that could be lost, the client and the endpoint that a refresh token is good for.
 func binding(flow *oauth.Flow) string {
@@ -51,6 +55,9 @@ func chooseExchange(now time.Time, flow *oauth.Flow, o *observation, k keepsake,
 		}
 	}
 	primary, obstacle := primaryExchange(flow, k)
+	if obstacle != nil && k.Consent.Unrefreshable && k.RefreshToken.IsEmpty() && flow.Grant == oauth.AuthorizationCode {
+		obstacle.message = missingRefreshToken(flow) + " Open the address in status.authorization.url"
+	}
 	if !holdsRefreshToken(now, flow, k) {
 		if obstacle != nil && !k.RefreshToken.IsEmpty() && !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt) {
 			obstacle = personNeeded(flow, v1alpha1.ReasonRefreshTokenExpired)

@@ -39,6 +39,9 @@ func (r *Reconciler) failed(ctx context.Context, o *observation, p *plan, err er
 	if failure.Class == oauth.Throttled {
 		r.gate.pause(gateKey(p.flow), p.flow.ClientID, now.Add(cmp.Or(failure.RetryAfter, pauseOfOthers)))
 	}
+	if p.exchange.attempt != nil {
+		return outcome, r.settleAnswer(ctx, o, p, failure, outcome)
+	}
 	if p.declared {
 		return outcome, r.settle(ctx, o, p, failure, outcome)
 	}
@@ -63,7 +66,8 @@ func (r *Reconciler) undeclared(ctx context.Context, o *observation, p *plan, er
 
 // interrupts tells whether a failure leaves it open if the refresh token was spent.
 func (p *plan) interrupts(failure *oauth.Error) bool {
-	return p.declared && p.exchange.means != byAssertion && failure.Ambiguous() && p.flow.RefreshTokenRotation() != oauth.RotationNo
+	spends := p.exchange.means == byRefresh || p.exchange.means == bySeed
+	return p.declared && spends && failure.Ambiguous() && p.flow.RefreshTokenRotation() != oauth.RotationNo
 }
 
 // scheduleClass is the schedule's word for a failure. A refused refresh token is retried soon, since the next request is another one;
@@ -129,7 +133,7 @@ func (r *result) failWith(p *problem) {
 // doubt notes that the credential may be spent and that nobody is sending it any more, so that its next use waits for no deadline. It
 // does not have to succeed: the intent says the same, but for the wait.
 func (r *Reconciler) doubt(ctx context.Context, o *observation, p *plan, outcome *result) {
-	outcome.failWith(interrupted())
+	outcome.failWith(interrupted(p.flow))
 	keep := p.keep
 	keep.Intent = &intent{Credential: p.keep.Intent.Credential}
 	if written, err := writeState(ctx, r.Client, o.token, o.state, keep); err == nil {

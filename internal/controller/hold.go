@@ -98,5 +98,8 @@ func knownToken(token *v1alpha1.OAuthToken, secretName string) *issued {
 func (r *plan) recall(o *observation) {
 	if failures := o.token.Status.Failures; r.failuresCurrent(o.token) && failures.Count > 0 {
 		r.problem = failureProblem(failures)
+		if r.flow != nil && r.flow.IsInteractive() && r.problem.reason == v1alpha1.ReasonRefreshInterrupted {
+			r.problem.authorize = true
+		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 // metrics are the operator's own series. Those of an OAuthToken go with it.
 type metrics struct {
 	expiration, renewal, refreshExpiration, clientSecretExpiration, ready *prometheus.GaugeVec
-	requests                                                              *prometheus.CounterVec
+	requests, authorizations                                              *prometheus.CounterVec
 	duration                                                              *prometheus.HistogramVec
 	lateness                                                              prometheus.Histogram
 
@@ -39,6 +39,9 @@ func newMetrics() *metrics {
 		requests: registered(prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tokensync_token_requests_total", Help: "Token requests, by result: success, or the reason of the failure.",
 		}, []string{"vendor", "grant", "result"})),
+		authorizations: registered(prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tokensync_authorizations_total", Help: "Attempts of persons to authorize that ended, by result.",
+		}, []string{"vendor", "result"})),
 		duration: registered(prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "tokensync_token_request_duration_seconds", Help: "How long token requests took.",
 			Buckets: []float64{.025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
@@ -109,6 +112,11 @@ func (m *metrics) observeRequest(flow *oauth.Flow, took time.Duration, err error
 	}
 	m.requests.WithLabelValues(flow.Vendor.Name, string(flow.Grant), result).Inc()
 	m.duration.WithLabelValues(flow.Vendor.Name, string(flow.Grant)).Observe(took.Seconds())
+}
+
+// ObserveAuthorization counts the end of a person's attempt to authorize.
+func (r *Reconciler) ObserveAuthorization(vendor, result string) {
+	r.metrics.authorizations.WithLabelValues(vendor, result).Inc()
 }
 
 // observeLateness notes how long after its renewal time a token came. A first token is not late.

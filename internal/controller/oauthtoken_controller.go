@@ -102,9 +102,11 @@ func (r *Reconciler) carryOut(ctx context.Context, o *observation, p *plan) (*re
 	case stepWait:
 	}
 	if p.held != nil && o.target.standing == ours && len(o.leftovers) > 0 {
-		return p.unchanged(o), r.removeFormer(ctx, o)
+		if err := r.removeFormer(ctx, o); err != nil {
+			return p.unchanged(o), err
+		}
 	}
-	return p.unchanged(o), nil
+	return r.invite(ctx, o, p)
 }
 
 // pausedUntil is the end of the pause that a vendor asked for.

@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/consent"
 	"tokensync.dev/tokensync/internal/oauth"
 	"tokensync.dev/tokensync/internal/renewal"
 )
@@ -30,6 +31,7 @@ type result struct {
 	written   bool                    // the target was written
 	notices   []notice
 	at        time.Time // when to look again; zero: as the schedule says
+	link      string    // at which a person can authorize, where it was just made
 	quiet     bool      // there is nothing to tell yet
 }
 
@@ -50,6 +52,9 @@ func (p *plan) unchanged(o *observation) *result {
 
 // succeeded keeps what the vendor gave: first the refresh token, in the state Secret; then the answer, until the target holds it.
 func (r *Reconciler) succeeded(ctx context.Context, o *observation, p *plan, token *oauth.Token) (*result, error) {
+	if p.exchange.attempt != nil && otherSubject(o, p, token) {
+		return r.refuseSubject(ctx, o, p, token)
+	}
 	given := answerOf(o, p, token)
 	p.problem = nil // what failed before has not failed now
 	if keep := keepsakeAfter(o, p, token); keep.changed(p.keep) {
@@ -62,6 +67,9 @@ func (r *Reconciler) succeeded(ctx context.Context, o *observation, p *plan, tok
 		default:
 			o.state, p.keep = saved, keep
 		}
+	}
+	if p.exchange.attempt != nil {
+		r.ObserveAuthorization(p.exchange.attempt.Offer.Vendor, string(consent.Completed))
 	}
 	given.at = r.Clock.Now()
 	r.answers.put(o.token.UID, given)
@@ -85,7 +93,7 @@ func (r *Reconciler) publish(ctx context.Context, o *observation, p *plan, given
 	r.answers.drop(o.token.UID)
 	outcome.attempted, outcome.failure, outcome.scopes = true, nil, given.scopes
 	outcome.recent = renewal.AfterSuccess(r.Clock.Now(), failuresOf(o.token.Status)).Recent
-	outcome.notices = append(outcome.notices, noticesOf(o, given)...)
+	outcome.notices = append(append(outcome.notices, given.completion...), noticesOf(o, given)...)
 	r.metrics.observeLateness(given)
 	return outcome, nil
 }
@@ -104,6 +112,9 @@ func answerOf(o *observation, p *plan, token *oauth.Token) *answer {
 	given.scopes = strings.Fields(given.Scope)
 	given.lifetimeUnknown, given.lifetimeFault = token.Lifetime == 0, token.LifetimeFault
 	given.narrowed = narrower(given.scopes, p.flow.Scopes)
+	if p.exchange.attempt != nil {
+		given.completion = completion(p, token)
+	}
 	if why := p.decision.Reason; p.held != nil && (why == renewal.RenewalDue || why == renewal.TokenExpired || why == renewal.RetryDue) {
 		given.due = scheduleOf(o.token, p.keep, p.held).RenewalTime
 	}
@@ -139,6 +150,9 @@ func keepsakeAfter(o *observation, p *plan, token *oauth.Token) keepsake {
 	keep.Intent = nil
 	if refreshed {
 		keep.Previous = oauth.Sensitive{}
+	}
+	if p.exchange.attempt != nil {
+		keep = keep.completed(o, p, token)
 	}
 	if token.RefreshToken.IsEmpty() || !keepsRefreshTokens(p.flow) {
 		return keep

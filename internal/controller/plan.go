@@ -20,8 +20,9 @@ type Platform struct {
 	AllowedHosts []string
 	// InsecureHTTPHosts are the hosts to which plain http may be spoken.
 	InsecureHTTPHosts []string
-	// EnableInteractive says that the portal is served, which the grants AuthorizationCode and Implicit need.
-	EnableInteractive bool
+	// PortalURL is where browsers find the portal, which the grants AuthorizationCode and Implicit need; empty: it is not served. It has no
+	// slash at its end.
+	PortalURL string
 	// EnableImplicit allows the grant Implicit.
 	EnableImplicit bool
 }
@@ -39,6 +40,7 @@ const (
 type plan struct {
 	flow        *oauth.Flow // nil: the spec or the credentials are at fault
 	fingerprint fingerprint
+	portalURL   string
 	keep        keepsake
 	held        *record // the token in the target Secret, maybe expired; nil: none, or none that can be trusted
 	matches     bool    // what is held is what the spec wants
@@ -60,13 +62,14 @@ type planner struct {
 
 // plan decides what to do at a time. notBefore is the end of a pause that the endpoint asked for.
 func (p planner) plan(now time.Time, o *observation, paused func(*oauth.Flow) time.Time) *plan {
-	result := &plan{}
+	result := &plan{portalURL: p.platform.PortalURL}
 	if stateConflict(o) == nil {
 		result.keep = parseState(o.state)
 	}
 	settings := settingsOf(o.token, o.credentials.secret, p.platform)
 	result.flow, result.problem = p.resolve(o, settings)
 	result.fingerprint = p.fingerprint(settings, result.flow)
+	result.tidyConsent(now)
 	if conflict := firstProblem(conflictProblem(o), result.stateConflict(o)); conflict != nil {
 		result.holdAsItIs(o) // what pods mount is still there
 		result.problem = firstProblem(result.problem, conflict)
@@ -141,23 +144,27 @@ func (p planner) fingerprint(settings oauth.Settings, flow *oauth.Flow) fingerpr
 
 // schedule asks the schedule whether a token is due, and with what it is to be asked for.
 func (r *plan) schedule(now time.Time, o *observation, paused time.Time) {
+	if r.useAnswer(now, o, paused) {
+		return
+	}
 	r.decision = renewal.Decide(now, r.renewalState(o, paused), policyOf(o.token, r.keep))
 	r.recall(o)
 	if r.decision.Reason == renewal.Paused {
 		r.problem = firstProblem(r.problem, pausedProblem())
 	}
-	if r.decision.Action == renewal.Wait {
+	if r.decision.Action == renewal.Wait && !r.backsOffFromNothing() {
 		return
 	}
 	chosen, obstacle := chooseExchange(now, r.flow, o, r.keep, r.served(now))
 	switch {
 	case obstacle != nil:
-		r.problem = obstacle
+		r.problem = authorizeAgain(obstacle, r.problem)
 		r.wait(now)
+	case r.decision.Action == renewal.Wait:
 	case chosen.notBefore.After(now):
 		r.decision = renewal.Decision{Reason: renewal.BackingOff, At: earliest(chosen.notBefore, r.expiry(now), now.Add(time.Hour))}
 		if r.keep.Intent != nil {
-			r.problem = interrupted()
+			r.problem = interrupted(r.flow)
 		}
 	default:
 		r.step, r.exchange = stepRequest, chosen
@@ -170,13 +177,24 @@ func (r *plan) fight(o *observation) {
 	r.decision.At = earliest(r.decision.At, o.mendAt)
 }
 
+// backsOffFromNothing tells whether the last request of an interactive grant was refused for good: there is no use in waiting where only a
+// person can go on.
+func (r *plan) backsOffFromNothing() bool {
+	return r.flow.IsInteractive() && r.decision.Reason == renewal.BackingOff && r.problem != nil && !selfHealing(r.problem.reason)
+}
+
 // interrupted is the problem that the answer to a refresh was lost.
-func interrupted() *problem {
-	return &problem{
+func interrupted(flow *oauth.Flow) *problem {
+	lost := &problem{
 		reason:  v1alpha1.ReasonRefreshInterrupted,
 		message: "the answer to a refresh was lost, and the refresh token may be spent: the token that is served stays until its end, then the refresh token is tried again",
 		waiting: true,
 	}
+	if flow.IsInteractive() {
+		lost.authorize = true
+		lost.message += "; whoever authorizes anew before, at the address in status.authorization.url, prevents a gap"
+	}
+	return lost
 }
 
 // wait ends a plan that does nothing now.

@@ -57,7 +57,7 @@ func TestProblemsNameTheirRemedy(t *testing.T) {
 		"something else refuses":    {refusedProblem("api", errors.New("canary")), v1alpha1.ReasonSecretConflict, "compare spec.target"},
 		"repairs do not hold":       {fightProblem(subject()), v1alpha1.ReasonSecretConflict, "--show-managed-fields"},
 		"others were throttled":     {pausedProblem(), v1alpha1.ReasonRateLimited, "fewer of them"},
-		"a refresh was interrupted": {interrupted(), v1alpha1.ReasonRefreshInterrupted, "the refresh token is tried again"},
+		"a refresh was interrupted": {interrupted(&oauth.Flow{}), v1alpha1.ReasonRefreshInterrupted, "the refresh token is tried again"},
 		"a refresh token is used up": {
 			personNeeded(&oauth.Flow{Grant: oauth.RefreshToken}, v1alpha1.ReasonAuthorizationRequired), v1alpha1.ReasonAuthorizationRequired,
 			"put a new one under the key refresh_token",

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/consent"
 	"tokensync.dev/tokensync/internal/oauth"
 )
 
@@ -44,6 +46,12 @@ func (r *Reconciler) request(ctx context.Context, o *observation, p *plan) (*res
 		return r.carryOut(ctx, o, r.planner.plan(r.Clock.Now(), o, r.pausedUntil))
 	}
 	token, err := r.exchange(ctx, o, p)
+	if errors.Is(err, errSpecChanged) {
+		return r.endAttempt(ctx, o, p, consent.Outcome{Result: consent.SpecChanged}, notice{
+			warning: true, reason: v1alpha1.ReasonAuthorizationRequired,
+			about: "the spec changed while somebody authorized: authorize again, at the address in status.authorization.url",
+		})
+	}
 	if err != nil {
 		return r.failed(ctx, o, p, err)
 	}
@@ -61,6 +69,13 @@ func gateKey(flow *oauth.Flow) string {
 // exchange makes the request: discovery where it is needed, the intent where something is spent, then the token request itself. An error
 // that is no *oauth.Error is the API server's, and nothing was sent.
 func (r *Reconciler) exchange(ctx context.Context, o *observation, p *plan) (*oauth.Token, error) {
+	if p.exchange.attempt != nil {
+		flow, err := r.discovered(ctx, p.flow)
+		if err != nil {
+			return nil, err
+		}
+		return r.exchangeAnswer(ctx, o, p, flow)
+	}
 	flow := p.flow
 	if flow.NeedsDiscovery() {
 		metadata, err := r.Vendors.Discover(ctx, flow.Endpoints.IssuerURL, flow.CABundle)
@@ -75,7 +90,13 @@ func (r *Reconciler) exchange(ctx context.Context, o *observation, p *plan) (*oa
 	if err != nil {
 		return nil, err
 	}
+	return r.send(ctx, o, p, request)
+}
+
+// send makes the token request, after the intent where something is spent.
+func (r *Reconciler) send(ctx context.Context, o *observation, p *plan, request *oauth.Request) (*oauth.Token, error) {
 	if p.exchange.once() {
+		var err error
 		if request.SendBefore, err = r.declare(ctx, o, p); err != nil {
 			return nil, fmt.Errorf("write the intent to spend a credential: %w", wordless{err})
 		}
@@ -103,9 +124,12 @@ func (r *Reconciler) declare(ctx context.Context, o *observation, p *plan) (time
 	if p.exchange.means == bySeed {
 		keep = keep.withSeed(p.exchange.credential, hash, binding(p.flow), now, refreshTokenLifetime(o.token, p.flow))
 	}
-	if p.exchange.means == byAssertion {
+	switch p.exchange.means {
+	case byAssertion:
 		keep = keep.withSpent(hash)
-	} else {
+	case byCode:
+		keep.Consent = keep.Consent.Take(p.exchange.attempt.State, deadline)
+	case byRefresh, bySeed, byGrant, byFragment:
 		keep.Intent = &intent{Deadline: deadline, Credential: hash}
 	}
 	written, err := writeState(ctx, r.Client, o.token, o.state, keep)

@@ -89,7 +89,7 @@ func (s *saver) save(ctx context.Context, token *v1alpha1.OAuthToken, base *core
 func (s *saver) persist(ctx context.Context, token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) (*corev1.Secret, error) {
 	first := base == nil // nothing was spent, or there would be an intent: the grant can be repeated
 	for pause := savePause; ; pause = min(2*pause, maxSavePause) {
-		secret, err := s.attempt(ctx, token, &base, k)
+		secret, err := s.attempt(ctx, token, &base, &k)
 		if err == nil || errors.Is(err, errGone) || first && errors.Is(err, errForeignState) {
 			return secret, err
 		}
@@ -98,11 +98,11 @@ func (s *saver) persist(ctx context.Context, token *v1alpha1.OAuthToken, base *c
 }
 
 // attempt writes once, and finds out after a failure what there is to be written onto. A conflict never throws away what is saved: what
-// the Secret holds is replaced.
-func (s *saver) attempt(ctx context.Context, token *v1alpha1.OAuthToken, base **corev1.Secret, k keepsake) (*corev1.Secret, error) {
+// the Secret holds is replaced, but for attempts to authorize that the portal has noted meanwhile.
+func (s *saver) attempt(ctx context.Context, token *v1alpha1.OAuthToken, base **corev1.Secret, k *keepsake) (*corev1.Secret, error) {
 	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
 	defer cancel()
-	secret, err := writeState(ctx, s.client, token, *base, k)
+	secret, err := writeState(ctx, s.client, token, *base, *k)
 	if err == nil {
 		return secret, nil
 	}
@@ -116,6 +116,7 @@ func (s *saver) attempt(ctx context.Context, token *v1alpha1.OAuthToken, base **
 		return nil, errForeignState
 	}
 	*base = present
+	k.Consent = k.Consent.Onto(parseState(present).Consent)
 	return nil, err
 }
 

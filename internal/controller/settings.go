@@ -20,7 +20,7 @@ func settingsOf(token *v1alpha1.OAuthToken, credentials *corev1.Secret, platform
 		ClientAuthentication: oauth.ClientAuthentication(spec.ClientAuthentication), CABundle: spec.CABundle,
 		Credentials: oauthCredentials(credentials), AllowedHosts: slices.Clone(platform.AllowedHosts),
 		InsecureHTTPHosts: platform.InsecureHTTPHosts, EnableImplicit: platform.EnableImplicit,
-		EnableInteractive: platform.EnableInteractive,
+		EnableInteractive: platform.PortalURL != "",
 	}
 	for _, scope := range spec.Scopes {
 		settings.Scopes = append(settings.Scopes, string(scope))

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/consent"
 	"tokensync.dev/tokensync/internal/oauth"
 )
 
@@ -43,6 +44,7 @@ type keepsake struct {
 	Intent       *intent         // a use of the refresh token or a seed whose result is not known
 	Spent        []string        // hashes of seeds and assertions that were sent, oldest first
 	Warnings     []string        // expiry warnings already given for this refresh token
+	Consent      consent.Record  // a person's consent, while it is asked for and after
 }
 
 // intent says that a one-time credential is about to be sent, or was. It is written before the request.
@@ -80,6 +82,7 @@ func parseState(secret *corev1.Secret) keepsake {
 		Binding:      text(keyRefreshTokenBinding),
 		Spent:        strings.Fields(text(keySpent)),
 		Warnings:     strings.Fields(text(keyWarnings)),
+		Consent:      consent.Parse(secret.Data[consent.Key]),
 	}
 	k.IssuedAt, _ = parseTime(text(keyRefreshTokenIssuedAt))
 	k.Life, _ = time.ParseDuration(text(keyRefreshTokenLife))
@@ -108,6 +111,7 @@ func (k keepsake) data() map[string][]byte {
 	put(keyRefreshTokenBinding, k.Binding)
 	put(keySpent, strings.Join(k.Spent, "\n"))
 	put(keyWarnings, strings.Join(k.Warnings, "\n"))
+	put(consent.Key, string(k.Consent.Encode()))
 	if k.Life > 0 {
 		put(keyRefreshTokenLife, k.Life.String())
 	}
@@ -213,7 +217,7 @@ func stateSecret(token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) *c
 func keepsakeKeys() []string {
 	return []string{
 		keyRefreshToken, keyRefreshTokenIssuedAt, keyRefreshTokenExpiresAt, keyRefreshTokenBinding, keyRefreshInProgress, keySpent,
-		keyPreviousRefreshToken, keyRefreshTokenLife, keyWarnings,
+		keyPreviousRefreshToken, keyRefreshTokenLife, keyWarnings, consent.Key,
 	}
 }
 

@@ -22,12 +22,13 @@ func statusOf(now time.Time, token *v1alpha1.OAuthToken, p *plan, outcome *resul
 	}
 	setServed(&status, token, p, outcome)
 	status.RefreshToken = refreshStatus(outcome.keep)
+	status.Authorization = authorizationStatus(token, p, outcome)
 	status.Failures = outcome.failure
 	status.RecentFailures = stamps(outcome.recent)
 	if asked := renewRequest(token); outcome.attempted || outcome.held != nil && outcome.held.RenewHandled == asked {
 		status.LastHandledRenewRequest = asked
 	}
-	setConditions(now, &status, token, outcome)
+	setConditions(now, &status, token, p, outcome)
 	return status
 }
 
@@ -99,11 +100,15 @@ func failureStatus(f renewal.Failures, asked fingerprint, failure *oauth.Error) 
 const maxMessage = 2048
 
 // setConditions tells how things stand.
-func setConditions(now time.Time, status *v1alpha1.OAuthTokenStatus, token *v1alpha1.OAuthToken, outcome *result) {
+func setConditions(now time.Time, status *v1alpha1.OAuthTokenStatus, token *v1alpha1.OAuthToken, p *plan, outcome *result) {
 	set := conditionSetter(now, status, token.Generation)
 	obstacle := outcome.problem
 	good := outcome.held != nil && outcome.held.ExpiresAt.After(now)
-	set(v1alpha1.ConditionAuthorizationRequired, obstacle != nil && obstacle.authorize, obstacle)
+	asked := consentWanted(now, token, p.flow, outcome)
+	if asked == nil && obstacle != nil && obstacle.authorize { // with the grant RefreshToken, which has no link
+		asked = obstacle
+	}
+	set(v1alpha1.ConditionAuthorizationRequired, asked != nil, asked)
 	if good && outcome.matches {
 		set(v1alpha1.ConditionReady, true, &problem{
 			reason: v1alpha1.ReasonTokenIssued, message: fmt.Sprintf("Secret %q holds a good token", targetName(token)),

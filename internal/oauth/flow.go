@@ -115,6 +115,9 @@ func (f *Flow) RefreshTokenLifetime() time.Duration {
 	return time.Duration(f.Vendor.Lifetimes.RefreshToken)
 }
 
+// FailureHint is what the vendor's entry tells the user for a known failure, by its key there; empty: nothing.
+func (f *Flow) FailureHint(failure string) string { return f.Vendor.FailureHints[failure] }
+
 // RefreshTokenRotation says whether a refresh token can be spent only once.
 func (f *Flow) RefreshTokenRotation() Rotation {
 	return cmp.Or(f.Vendor.RefreshTokenRotation, RotationUnknown)

@@ -1,0 +1,187 @@
+package controller
+
+import (
+	"cmp"
+	"context"
+	"strings"
+	"time"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/consent"
+	"tokensync.dev/tokensync/internal/oauth"
+)
+
+const (
+	// callbackPath is where the portal takes answers from browsers.
+	callbackPath = "/callback"
+	// ticketPath is before the ticket in a link.
+	ticketPath = "/authorize/"
+	// consentLead is how long before a refresh token's end a person is asked again.
+	consentLead = 7 * 24 * time.Hour
+)
+
+// consentWanted is why a person is to be asked in a browser; nil: nobody is. It may be that nothing fails yet, since there is still time.
+func consentWanted(now time.Time, token *v1alpha1.OAuthToken, flow *oauth.Flow, outcome *result) *problem {
+	keep := outcome.keep
+	switch {
+	case flow == nil || !flow.IsInteractive() || token.Spec.Suspend:
+		return nil
+	case outcome.problem != nil && outcome.problem.authorize:
+		return outcome.problem
+	case keep.RefreshToken.IsEmpty():
+		return nil
+	case addsScopes(flow, keep):
+		return &problem{
+			reason: v1alpha1.ReasonAuthorizationRequired, authorize: true,
+			message: "scopes were added that nobody has consented to yet: open the address in status.authorization.url",
+		}
+	}
+	if soon := consentSoon(keep); soon.IsZero() || now.Before(soon) {
+		return nil
+	}
+	return &problem{
+		reason: v1alpha1.ReasonAuthorizationRequired, authorize: true,
+		message: "the refresh token ends soon: open the address in status.authorization.url before it does",
+	}
+}
+
+// addsScopes tells whether scopes are asked for that were not when consent was given.
+func addsScopes(flow *oauth.Flow, keep keepsake) bool {
+	return len(keep.Consent.Scopes) > 0 && len(without(flow.Scopes, keep.Consent.Scopes)) > 0
+}
+
+// consentSoon is when consent is asked for again, ahead of the refresh token's end; zero: that end is not known, or moves away with each
+// refresh.
+func consentSoon(keep keepsake) time.Time {
+	if keep.RefreshToken.IsEmpty() || keep.ExpiresAt.IsZero() || keep.Life > 0 {
+		return time.Time{}
+	}
+	return keep.ExpiresAt.Add(-min(consentLead, keep.ExpiresAt.Sub(keep.IssuedAt)/2))
+}
+
+// tidyConsent ends what time has ended of attempts to authorize.
+func (r *plan) tidyConsent(now time.Time) {
+	var wanted *oauth.AuthorizationRequest
+	if r.flow != nil && r.flow.IsInteractive() && !r.flow.NeedsAuthorizationEndpoint() {
+		if request, err := r.flow.AuthorizationRequest(r.portalURL + callbackPath); err == nil {
+			wanted = &request
+		}
+	}
+	r.keep.Consent = r.keep.Consent.Tidy(now, wanted)
+}
+
+// invite sees to the link by which a person can authorize: that there is one while it is wanted, and none otherwise.
+func (r *Reconciler) invite(ctx context.Context, o *observation, p *plan) (*result, error) {
+	outcome := p.unchanged(o)
+	if p.flow == nil || o.saving || stateConflict(o) != nil {
+		return outcome, nil
+	}
+	now, keep := r.Clock.Now(), p.keep
+	var ticket oauth.Sensitive
+	if consentWanted(now, o.token, p.flow, outcome) == nil {
+		keep.Consent = keep.Consent.Withdraw()
+	} else {
+		offer, err := r.offer(ctx, p)
+		if err != nil {
+			return r.uninvited(ctx, o, p, err)
+		}
+		if !keep.Consent.Invites(now, shownTicket(o.token, r.Platform.PortalURL), offer) {
+			ticket = consent.NewSecret()
+			keep.Consent = keep.Consent.Invite(now, ticket, offer)
+		}
+		if keep.RefreshToken.IsEmpty() && outcome.failure != nil && selfHealing(outcome.failure.Reason) {
+			outcome.failure = nil // discovery has worked again
+		}
+	}
+	if keep.changed(storedKeepsake(o)) {
+		written, err := writeState(ctx, r.Client, o.token, o.state, keep)
+		if err != nil {
+			return r.undeclared(ctx, o, p, err)
+		}
+		o.state, p.keep, outcome.keep = written, keep, keep
+	}
+	if !ticket.IsEmpty() {
+		outcome.link = r.Platform.PortalURL + ticketPath + ticket.Reveal()
+	}
+	outcome.at = earliest(outcome.at, keep.Consent.Next(now))
+	if soon := consentSoon(keep); soon.After(now) {
+		outcome.at = earliest(outcome.at, soon)
+	}
+	return outcome, nil
+}
+
+// uninvited tells that the authorization endpoint can't be found. While nothing else is wrong, there is time.
+func (r *Reconciler) uninvited(ctx context.Context, o *observation, p *plan, err error) (*result, error) {
+	if p.problem != nil {
+		return r.failed(ctx, o, p, err)
+	}
+	outcome := p.unchanged(o)
+	outcome.at = earliest(outcome.at, r.Clock.Now().Add(recheckWorld))
+	return outcome, nil
+}
+
+// storedKeepsake is what the state Secret holds.
+func storedKeepsake(o *observation) keepsake {
+	if stateConflict(o) != nil {
+		return keepsake{}
+	}
+	return parseState(o.state)
+}
+
+// offer is what a person is asked to consent to. It takes discovery where the authorization endpoint is not known.
+func (r *Reconciler) offer(ctx context.Context, p *plan) (consent.Offer, error) {
+	flow, err := r.discovered(ctx, p.flow)
+	if err != nil {
+		return consent.Offer{}, err
+	}
+	request, err := flow.AuthorizationRequest(r.Platform.PortalURL + callbackPath)
+	if err != nil {
+		return consent.Offer{}, err
+	}
+	return consent.Offer{Vendor: flow.Vendor.Name, Title: cmp.Or(flow.Vendor.Title, flow.Vendor.Name), Scopes: flow.Scopes, Request: request}, nil
+}
+
+// discovered is the flow with endpoints that discovery finds, where it needs some.
+func (r *Reconciler) discovered(ctx context.Context, flow *oauth.Flow) (*oauth.Flow, error) {
+	if !flow.NeedsDiscovery() && !flow.NeedsAuthorizationEndpoint() {
+		return flow, nil
+	}
+	metadata, err := r.Vendors.Discover(ctx, flow.Endpoints.IssuerURL, flow.CABundle)
+	if err != nil {
+		return nil, err
+	}
+	return flow.WithMetadata(metadata)
+}
+
+// shownTicket is the ticket in the link that status shows; empty: none, or not of this portal.
+func shownTicket(token *v1alpha1.OAuthToken, portalURL string) oauth.Sensitive {
+	if token.Status.Authorization == nil {
+		return oauth.Sensitive{}
+	}
+	ticket, _ := strings.CutPrefix(token.Status.Authorization.URL, portalURL+ticketPath)
+	return oauth.NewSensitive(ticket)
+}
+
+// authorizationStatus tells of the link, while it can be used, and of who authorized.
+func authorizationStatus(token *v1alpha1.OAuthToken, p *plan, outcome *result) *v1alpha1.AuthorizationStatus {
+	record := outcome.keep.Consent
+	shown := v1alpha1.AuthorizationStatus{URL: outcome.link, Subject: pinnedSubject(token, outcome.keep)}
+	if before := token.Status.Authorization; shown.URL == "" && before != nil && record.Holds(shownTicket(token, p.portalURL)) {
+		shown.URL = before.URL
+	}
+	if shown.URL != "" {
+		shown.RequestedAt = stamp(record.RequestedAt)
+	}
+	if shown == (v1alpha1.AuthorizationStatus{}) {
+		return nil
+	}
+	return &shown
+}
+
+// pinnedSubject is who authorized last; empty: nobody, or the vendor does not tell.
+func pinnedSubject(token *v1alpha1.OAuthToken, keep keepsake) string {
+	if keep.Consent.Subject != "" || token.Status.Authorization == nil {
+		return keep.Consent.Subject
+	}
+	return token.Status.Authorization.Subject
+}
