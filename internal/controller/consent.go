@@ -76,8 +76,7 @@ func (r *Reconciler) invite(ctx context.Context, o *observation, p *plan) (*resu
 	if p.flow == nil || o.saving || stateConflict(o) != nil {
 		return outcome, nil
 	}
-	now, keep := r.Clock.Now(), p.keep
-	var ticket oauth.Sensitive
+	now, keep, ticket := r.Clock.Now(), p.keep, oauth.Sensitive{}
 	if consentWanted(now, o.token, p.flow, outcome) == nil {
 		keep.Consent = keep.Consent.Withdraw()
 	} else {
@@ -85,10 +84,7 @@ func (r *Reconciler) invite(ctx context.Context, o *observation, p *plan) (*resu
 		if err != nil {
 			return r.uninvited(ctx, o, p, err)
 		}
-		if !keep.Consent.Invites(now, shownTicket(o.token, r.Platform.PortalURL), offer) {
-			ticket = consent.NewSecret()
-			keep.Consent = keep.Consent.Invite(now, ticket, offer)
-		}
+		keep.Consent, ticket = r.linked(o.token, keep.Consent, offer)
 		if keep.RefreshToken.IsEmpty() && outcome.failure != nil && selfHealing(outcome.failure.Reason) {
 			outcome.failure = nil // discovery has worked again
 		}
@@ -103,11 +99,26 @@ func (r *Reconciler) invite(ctx context.Context, o *observation, p *plan) (*resu
 	if !ticket.IsEmpty() {
 		outcome.link = r.Platform.PortalURL + ticketPath + ticket.Reveal()
 	}
-	outcome.at = earliest(outcome.at, keep.Consent.Next(now))
-	if soon := consentSoon(keep); soon.After(now) {
-		outcome.at = earliest(outcome.at, soon)
-	}
+	outcome.at = earliest(outcome.at, keep.Consent.Next(now), nextAfter(now, consentSoon(keep)))
 	return outcome, nil
+}
+
+// linked is a record with a ticket for what is offered. The ticket is empty where the link that status shows is still good.
+func (r *Reconciler) linked(token *v1alpha1.OAuthToken, record consent.Record, offer consent.Offer) (consent.Record, oauth.Sensitive) {
+	now := r.Clock.Now()
+	if record.Invites(now, shownTicket(token, r.Platform.PortalURL), offer) {
+		return record, oauth.Sensitive{}
+	}
+	ticket := consent.NewSecret()
+	return record.Invite(now, ticket, offer), ticket
+}
+
+// nextAfter is a time that is still to come; zero for one that has passed.
+func nextAfter(now, at time.Time) time.Time {
+	if at.After(now) {
+		return at
+	}
+	return time.Time{}
 }
 
 // uninvited tells that the authorization endpoint can't be found. While nothing else is wrong, there is time.
