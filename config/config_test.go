@@ -41,13 +41,13 @@ func TestManifests(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	for _, object := range render(t, "default") {
+	for _, object := range render(t, "portal") { // config/default is in it
 		apply(t, cluster, object)
 	}
 	t.Run("the pod is accepted where only restricted pods are", func(t *testing.T) {
 		pod := &corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{GenerateName: "manager-", Namespace: ownNamespace},
-			Spec:       deployment(t).Spec.Template.Spec,
+			Spec:       deployment(t, "portal").Spec.Template.Spec,
 		}
 		if err := cluster.Create(t.Context(), pod, client.DryRunAll); err != nil {
 			t.Error(err)
@@ -82,8 +82,10 @@ func TestDeploymentFlagsExist(t *testing.T) {
 		}
 		return nil
 	}
-	if err := help(deployment(t).Spec.Template.Spec.Containers[0].Args...); err != nil {
-		t.Error(err)
+	for _, folder := range []string{"default", "portal"} {
+		if err := help(deployment(t, folder).Spec.Template.Spec.Containers[0].Args...); err != nil {
+			t.Errorf("config/%s: %v", folder, err)
+		}
 	}
 	if err := help("--no-such-flag"); err == nil {
 		t.Error("the manager accepts a flag that it does not have, so this test says nothing")
@@ -205,10 +207,10 @@ func apply(t *testing.T, cluster client.Client, object *unstructured.Unstructure
 	}
 }
 
-// deployment is the one of config/default, as it is rendered.
-func deployment(t *testing.T) *appsv1.Deployment {
+// deployment is the one of a folder, as it is rendered.
+func deployment(t *testing.T, folder string) *appsv1.Deployment {
 	t.Helper()
-	for _, object := range render(t, "default") {
+	for _, object := range render(t, folder) {
 		if object.GetKind() != "Deployment" {
 			continue
 		}
@@ -218,7 +220,7 @@ func deployment(t *testing.T) *appsv1.Deployment {
 		}
 		return typed
 	}
-	t.Fatal("config/default has no Deployment")
+	t.Fatalf("config/%s has no Deployment", folder)
 	return nil
 }
 

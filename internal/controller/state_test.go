@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/consent"
 	"tokensync.dev/tokensync/internal/oauth"
 )
 
@@ -42,6 +43,7 @@ func fullKeepsake() keepsake {
 		IssuedAt: noon, ExpiresAt: noon.Add(720 * time.Hour), Life: 720 * time.Hour,
 		Intent: &intent{Deadline: noon.Add(sendWithin), Credential: "hash"},
 		Spent:  []string{"first", "second"}, Warnings: []string{"refresh-token/1/24h0m0s"},
+		Consent: consent.Record{Subject: "ada", Scopes: []string{"users"}},
 	}
 }
 
