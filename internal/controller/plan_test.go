@@ -88,7 +88,7 @@ func told(now time.Time, p *plan) string {
 	case stepWait:
 		words = append(words, p.decision.At.Sub(now).String())
 	case stepRequest:
-		words = append(words, string(p.decision.Reason), []string{"by grant", "by refresh token", "by seed", "by assertion"}[p.exchange.means])
+		words = append(words, string(p.decision.Reason), []string{"by grant", "by refresh token", "by seed", "by assertion", "by code", "by fragment"}[p.exchange.means])
 	case stepWrite:
 	}
 	if p.problem != nil {
