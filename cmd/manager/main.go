@@ -26,6 +26,7 @@ import (
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/controller"
 	"tokensync.dev/tokensync/internal/oauth"
+	"tokensync.dev/tokensync/internal/portal"
 )
 
 func main() {
@@ -143,8 +144,14 @@ func newReconciler(ctx context.Context, m ctrl.Manager, o *options, catalogue *o
 		}),
 		Platform: controller.Platform{
 			Catalogue: catalogue, AllowedHosts: o.allowedHosts, InsecureHTTPHosts: o.insecureHTTPHosts,
-			EnableImplicit: o.enableImplicit,
+			EnableImplicit: o.enableImplicit, PortalURL: o.portalURL,
 		},
 	}
-	return reconciler, reconciler.SetupWithManager(ctx, m)
+	if err := reconciler.SetupWithManager(ctx, m); err != nil || o.portal == nil {
+		return reconciler, err
+	}
+	return reconciler, (&portal.Portal{
+		Client: m.GetClient(), Live: m.GetAPIReader(), URL: o.portal, Clock: clock.RealClock{}, Implicit: o.enableImplicit,
+		Recorder: m.GetEventRecorder("tokensync-portal"), Observe: reconciler.ObserveAuthorization,
+	}).SetupWithManager(ctx, m, o.portalAddress)
 }

@@ -16,6 +16,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"k8s.io/client-go/rest"
+
+	"tokensync.dev/tokensync/internal/portal"
 )
 
 // gracePeriod is how long running reconciles may take when the process is to end: a request, its answer, and the writes after it. The
@@ -31,7 +33,8 @@ type options struct {
 	kubeAPIQPS                                  float64
 	vendorsDir, portalAddress, portalURL        string
 	printVersion                                bool
-	ownNamespace                                string // POD_NAMESPACE
+	ownNamespace                                string   // POD_NAMESPACE
+	portal                                      *url.URL // of portalURL; nil: no portal
 }
 
 func registerFlags(flags *flag.FlagSet) *options {
@@ -48,8 +51,8 @@ func registerFlags(flags *flag.FlagSet) *options {
 	flags.Var(&o.allowedHosts, "allowed-hosts", "hosts that any credentials may be sent to, separated by commas: names or *.example.com, with :port where it is not 443")
 	flags.Var(&o.insecureHTTPHosts, "insecure-http-hosts", "hosts to which plain http may be spoken, in the same form; for tests")
 	flags.BoolVar(&o.allowLoopback, "allow-loopback", false, "let connections to vendors go to loopback addresses; for tests")
-	flags.StringVar(&o.portalAddress, "portal-bind-address", "", "where the portal for interactive grants is served; empty: nowhere")
-	flags.StringVar(&o.portalURL, "portal-url", "", "address of the portal as browsers see it")
+	flags.StringVar(&o.portalAddress, "portal-bind-address", "", "where the portal for interactive grants is served, in plain HTTP; empty: nowhere")
+	flags.StringVar(&o.portalURL, "portal-url", "", "address of the portal as browsers see it, such as https://tokens.example.com; with /callback it is the redirect URI to register at the vendor")
 	flags.BoolVar(&o.enableImplicit, "enable-implicit", false, "serve the grant Implicit, which RFC 9700 discourages")
 	flags.Float64Var(&o.kubeAPIQPS, "kube-api-qps", 200, "requests a second to the API server; -1: as many as it takes")
 	flags.IntVar(&o.kubeAPIBurst, "kube-api-burst", 400, "requests to the API server above that for a short time")
@@ -64,9 +67,21 @@ func (o *options) validate(left []string) error {
 		return fmt.Errorf("%q is no flag: see --help", left[0])
 	case o.maxConcurrentReconciles < 1:
 		return errors.New("--max-concurrent-reconciles must be at least 1")
-	case o.portalAddress != "" || o.portalURL != "":
-		return errors.New("--portal-bind-address and --portal-url: this version has no portal yet, leave them out")
+	case (o.portalAddress == "") != (o.portalURL == ""):
+		return errors.New("--portal-bind-address and --portal-url belong together: where the portal is served, and where browsers find it")
+	case o.portalURL == "":
+		return nil
 	}
+	return o.validatePortal()
+}
+
+// validatePortal brings --portal-url into the form in which links and redirect URIs are made of it.
+func (o *options) validatePortal() error {
+	parsed, err := portal.ParseURL(o.portalURL)
+	if err != nil {
+		return fmt.Errorf("--portal-url: %w", err)
+	}
+	o.portal, o.portalURL = parsed, parsed.String()
 	return nil
 }
 

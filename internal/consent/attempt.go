@@ -49,6 +49,8 @@ type Attempt struct {
 type Outcome struct {
 	// Result says how it ended.
 	Result Result `json:"result"`
+	// Code is the error that the vendor answered the browser with; empty: none.
+	Code string `json:"code,omitempty"`
 	// Detail is a sentence for the person: what the vendor says, or what is to be done. It holds nothing secret.
 	Detail string `json:"detail,omitempty"`
 	// Subject is who consented, where the vendor tells.
