@@ -22,6 +22,7 @@ func abbyy() dialect {
 		lifetime:       86_400 * time.Second,
 		rules: map[string]rule{
 			ClientCredentials: inTenant(abbyyClientCredentials),
+			AuthorizationCode: inTenant(authorizationCode),
 			Password:          inTenant(abbyyPassword),
 			RefreshToken:      inTenant(refresh),
 		},

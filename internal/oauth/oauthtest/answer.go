@@ -79,6 +79,9 @@ func tokenAnswer(t issued, encode func([]member) string) answer {
 	if t.refreshToken != "" {
 		members = append(members, text("refresh_token", t.refreshToken))
 	}
+	if t.idToken != "" {
+		members = append(members, text("id_token", t.idToken))
+	}
 	if t.scope != "" {
 		members = append(members, text("scope", t.scope))
 	}

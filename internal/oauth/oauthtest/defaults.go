@@ -36,6 +36,9 @@ func (s *Server) registerExamples() {
 			RefreshTokens: true, Rotation: Rotate,
 		},
 		Client{
+			Vendor: Genesys, ID: "99999999-0000-4111-8222-333344445555", Grants: []string{Implicit}, Authentication: None,
+		},
+		Client{
 			Vendor: BrightPattern, ID: "api.user", Secret: exampleSecret,
 			Grants: []string{ClientCredentials}, Tenant: "example.brightpattern.com",
 		},
@@ -52,6 +55,9 @@ func (s *Server) registerExamples() {
 	)
 	s.SetPassword(User{SFR, "sfrxxx01-sfrresell", "api-admin", exampleSecret})
 	s.SetPassword(User{ABBYY, exampleTenant, "integration@acme.example", exampleSecret})
+	for _, vendor := range []Vendor{Genesys, ABBYY, Generic} { // who consents at the vendor's pages
+		s.SetPassword(User{vendor, "", "ada", exampleSecret})
+	}
 }
 
 // ExampleIdentityProvider is the one that the SAML2 example manifest speaks for, with the certificate that is in that manifest's

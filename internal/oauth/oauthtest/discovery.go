@@ -25,6 +25,9 @@ func (x *exchange) discovery() (answer, Outcome) {
 	for _, name := range slices.Sorted(maps.Keys(endpoints)) {
 		a.put(text(name, issuer+endpoints[name]))
 	}
+	if x.server.namesIssuer.Load() {
+		a.put(member{"authorization_response_iss_parameter_supported", "true"}) // RFC 9207, section 3
+	}
 	a.put(member{"response_types_supported", `["code"]`})
 	a.put(member{"code_challenge_methods_supported", `["S256"]`})
 	a.put(member{"token_endpoint_auth_methods_supported", `["client_secret_basic","client_secret_post"]`})

@@ -74,6 +74,8 @@ func (x *exchange) act() (answer, Outcome) {
 	switch x.place.endpoint {
 	case TokenEndpoint:
 		return x.token()
+	case AuthorizationEndpoint:
+		return x.authorize()
 	case RevocationEndpoint:
 		return x.revocation()
 	case DiscoveryEndpoint:
@@ -131,6 +133,9 @@ func (x *exchange) dialect() dialect {
 func (x *exchange) clientID() string {
 	if basic, ok := decodeBasic(x.request.Header.Get("Authorization")); ok {
 		return basic.id
+	}
+	if x.place.endpoint == AuthorizationEndpoint {
+		return x.request.URL.Query().Get("client_id")
 	}
 	return x.form.Get("client_id")
 }

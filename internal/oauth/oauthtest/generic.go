@@ -23,6 +23,7 @@ func generic() dialect {
 		lifetime:       time.Hour,
 		rules: map[string]rule{
 			ClientCredentials: genericRule(nil),
+			AuthorizationCode: authorizationCode,
 			Password:          genericRule(genericPassword),
 			SAML2Bearer:       genericRule(genericAssertion),
 			RefreshToken:      refresh,

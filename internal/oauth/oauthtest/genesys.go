@@ -17,6 +17,7 @@ func genesys() dialect {
 		lifetime:       86_400 * time.Second,
 		rules: map[string]rule{
 			ClientCredentials: genesysClientCredentials,
+			AuthorizationCode: authorizationCode,
 			SAML2Bearer:       genesysAssertion,
 			RefreshToken:      refresh,
 		},

@@ -14,6 +14,8 @@ type permit struct {
 	startsFamily bool    // a first refresh token comes with it
 	family       *family // the refreshed one
 	refreshToken string  // of the answer, after a refresh
+	subject      string  // who consented
+	code         *code   // that was exchanged
 }
 
 // token is the token endpoint.
@@ -23,7 +25,9 @@ func (x *exchange) token() (answer, Outcome) {
 		return x.refusalAnswer(r), Outcome(r.code)
 	}
 	wanted := order{client, permitted, x.server.lifetimeFor(client), x.fault}
-	return tokenAnswer(x.server.vault.issue(x.server.now(), wanted), x.dialect().encode), Issued
+	given := x.server.vault.issue(x.server.now(), wanted)
+	given.idToken = x.idToken(client, permitted)
+	return tokenAnswer(given, x.dialect().encode), Issued
 }
 
 func (x *exchange) decide() (Client, permit, *refusal) {

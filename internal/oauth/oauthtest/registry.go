@@ -54,6 +54,8 @@ type Client struct {
 	Scopes []string
 	// Tenant is the tenant that the client belongs to (Bright Pattern, ABBYY).
 	Tenant string
+	// RedirectURIs are where browsers may be sent back to.
+	RedirectURIs []string
 	// TenantParameter is the parameter in which Bright Pattern's version takes the tenant: "tenant" (the default) or "scope".
 	TenantParameter string
 	// Parameters must stand in each token request but refreshes, with these values (Generic).
@@ -111,6 +113,7 @@ type registry struct {
 	clients   map[clientKey]Client
 	users     map[userKey]string
 	providers map[providerKey]IdentityProvider
+	consents  map[Vendor]*Consent
 }
 
 func newRegistry() *registry {
@@ -118,6 +121,7 @@ func newRegistry() *registry {
 		clients:   map[clientKey]Client{},
 		users:     map[userKey]string{},
 		providers: map[providerKey]IdentityProvider{},
+		consents:  map[Vendor]*Consent{},
 	}
 }
 
@@ -134,6 +138,7 @@ func (s *Server) Register(clients ...Client) {
 		}
 		client.Grants = slices.Clone(client.Grants)
 		client.Scopes = slices.Clone(client.Scopes)
+		client.RedirectURIs = slices.Clone(client.RedirectURIs)
 		client.Parameters = maps.Clone(client.Parameters)
 		s.registry.clients[clientKey{client.Vendor, client.ID}] = client
 	}

@@ -19,10 +19,11 @@ type Endpoint string
 
 // The endpoints.
 const (
-	TokenEndpoint      Endpoint = "token"
-	RevocationEndpoint Endpoint = "revocation"
-	DiscoveryEndpoint  Endpoint = "discovery"
-	ResourceEndpoint   Endpoint = "resource"
+	TokenEndpoint         Endpoint = "token"
+	AuthorizationEndpoint Endpoint = "authorization"
+	RevocationEndpoint    Endpoint = "revocation"
+	DiscoveryEndpoint     Endpoint = "discovery"
+	ResourceEndpoint      Endpoint = "resource"
 	// UnknownEndpoint is every path that no vendor documents. It answers 404.
 	UnknownEndpoint Endpoint = "unknown"
 	// AnyEndpoint is all of them, in a Match.
@@ -49,14 +50,18 @@ func paths() []path {
 	return []path{
 		{SFR, TokenEndpoint, "/identity/connect/token"},
 		{Genesys, TokenEndpoint, "/oauth/token"},
+		{Genesys, AuthorizationEndpoint, "/oauth/authorize"},
 		{BrightPattern, TokenEndpoint, "/configapi/v2/oauth/token"},
 		{ABBYY, TokenEndpoint, "/auth2/connect/token"},
 		{ABBYY, TokenEndpoint, "/auth2/{tenant}/connect/token"},
+		{ABBYY, AuthorizationEndpoint, "/auth2/connect/authorize"},
+		{ABBYY, AuthorizationEndpoint, "/auth2/{tenant}/connect/authorize"},
 		{ABBYY, RevocationEndpoint, "/auth2/connect/revocation"},
 		{ABBYY, RevocationEndpoint, "/auth2/{tenant}/connect/revocation"},
 		{ABBYY, DiscoveryEndpoint, "/auth2"},
 		{ABBYY, DiscoveryEndpoint, "/auth2/{tenant}"},
 		{Generic, TokenEndpoint, "/oauth2/token"},
+		{Generic, AuthorizationEndpoint, "/oauth2/authorize"},
 		{Generic, RevocationEndpoint, "/oauth2/revoke"},
 		{Generic, DiscoveryEndpoint, ""},
 	}

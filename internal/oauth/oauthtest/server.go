@@ -28,6 +28,7 @@ type Server struct {
 	authority   []byte // PEM; nil without TLS
 	stop        context.CancelFunc
 	connections atomic.Int64
+	namesIssuer atomic.Bool
 }
 
 // Option changes a Server before it starts.

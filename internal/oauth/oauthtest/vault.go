@@ -11,8 +11,9 @@ import (
 type vault struct {
 	mu         sync.Mutex
 	access     map[string]accessToken
-	refreshers map[string]*family   // by refresh token, spent ones included
-	latest     map[subject]string   // the newest access token of a client and grant, for CachedToken
+	refreshers map[string]*family // by refresh token, spent ones included
+	latest     map[subject]string // the newest access token of a client and grant, for CachedToken
+	codes      map[string]*code
 	assertions map[string]time.Time // ends of the accepted ones, by issuer and ID
 	crowded    int                  // the number of entries at which expired ones are thrown out
 }
@@ -48,7 +49,9 @@ type order struct {
 // issued is what an answer tells of a token.
 type issued struct {
 	accessToken, refreshToken, scope string
-	lifetime                         time.Duration
+
+	idToken  string
+	lifetime time.Duration
 }
 
 func newVault() *vault {
@@ -56,6 +59,7 @@ func newVault() *vault {
 		access:     map[string]accessToken{},
 		refreshers: map[string]*family{},
 		latest:     map[subject]string{},
+		codes:      map[string]*code{},
 		assertions: map[string]time.Time{},
 		crowded:    1024,
 	}
@@ -71,6 +75,9 @@ func (v *vault) issue(now time.Time, o order) issued {
 	if o.permit.startsFamily {
 		line = v.start(now, o.client, o.permit.scope)
 		result.refreshToken = line.live
+		if o.permit.code != nil {
+			o.permit.code.family = line
+		}
 	}
 	key := subject{vendor: o.client.Vendor, clientID: o.client.ID, grant: o.permit.scope}
 	if token, again := v.cached(now, key, o.fault); again {
@@ -183,6 +190,11 @@ func (v *vault) sweep(now time.Time) {
 	for id, end := range v.assertions {
 		if !now.Before(end) {
 			delete(v.assertions, id)
+		}
+	}
+	for value, known := range v.codes {
+		if !now.Before(known.end) {
+			delete(v.codes, value)
 		}
 	}
 	v.crowded = 2*(len(v.access)+len(v.refreshers)+len(v.assertions)) + 1024
