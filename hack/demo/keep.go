@@ -3,15 +3,37 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"path/filepath"
 	"strings"
 )
 
+// invite prints the links that wait for a person.
+func (s *stage) invite(ctx context.Context) error {
+	v, err := s.look(ctx)
+	if err != nil {
+		return err
+	}
+	s.screen.heading("Connect these in a browser on this machine:")
+	lines := []string{""}
+	for _, t := range v.those(func(t tokenView) bool { return t.link != "" }) {
+		lines = append(lines, fmt.Sprintf("    %-14s %s", t.name, t.link))
+	}
+	s.screen.say(strings.Join(append(lines,
+		"", "The played vendor knows "+personName+", with the password "+personPassword+". Your browser will warn of its certificate, which is the demo's own.",
+		"A link works once; the next one is in status.authorization.url.",
+	), "\n"))
+	return nil
+}
+
 // stay leaves everything running, and the table live, until a signal comes.
 func (s *stage) stay(ctx context.Context) error {
 	bin, err := filepath.Abs(filepath.Dir(s.cluster.kubectlPath()))
 	if err != nil {
+		return err
+	}
+	if err := s.invite(ctx); err != nil {
 		return err
 	}
 	s.screen.heading("It goes on until Ctrl-C. In another terminal:")
@@ -21,7 +43,7 @@ func (s *stage) stay(ctx context.Context) error {
 		"    export PATH=" + bin + ":$PATH",
 		"",
 		"    kubectl get oauthtokens --all-namespaces --output=wide",
-		"    kubectl describe oauthtoken genesys-user             # a condition says what is missing",
+		"    kubectl describe oauthtoken genesys-user             # conditions, and what has happened",
 		"    kubectl get secret genesys-api-token --output=yaml   # what a pod mounts",
 		"    kubectl delete secret genesys-api-token              # comes back",
 		"    kubectl annotate --overwrite oauthtoken genesys-scim tokensync.dev/renew-requested-at=\"$(date)\"",

@@ -14,6 +14,7 @@
 //	view.go      what the API server says of OAuthTokens and Secrets
 //	table.go     the same as a table (pure)
 //	screen.go    the terminal: a story above, a live table below
+//	person.go    somebody with a browser, who authorizes
 //	stage.go     waiting for what should happen
 //	story.go     what happens; check.go: and what should not
 //	keep.go      what follows with KEEP=1
@@ -103,7 +104,7 @@ func play(ctx context.Context, scene *scene, s *screen, keep bool) error {
 	if err := scene.setUp(bounded, s); err != nil {
 		return err
 	}
-	stage := newStage(scene, s)
+	stage := newStage(scene, s, keep)
 	if err := tell(bounded, stage); err != nil {
 		return err
 	}

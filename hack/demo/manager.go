@@ -20,16 +20,19 @@ const logTail = 20
 // manager is the real one, as a process.
 type manager struct {
 	*process
+
 	logPath string
 }
 
+// addresses are where the manager listens.
+type addresses struct{ health, portal string }
+
+// portalURL is where a browser on this machine finds the portal.
+func (a addresses) portalURL() string { return "http://" + a.portal }
+
 // startManager starts the manager's binary and waits until it is ready. What it returns besides an error must be stopped.
-func startManager(ctx context.Context, c *cluster, v *scriptedVendor, folder string) (*manager, error) {
+func startManager(ctx context.Context, c *cluster, v *scriptedVendor, listen addresses, folder string) (*manager, error) {
 	kubeconfig, err := c.managerKubeconfig(folder)
-	if err != nil {
-		return nil, err
-	}
-	health, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +43,7 @@ func startManager(ctx context.Context, c *cluster, v *scriptedVendor, folder str
 	}
 	defer log.Close()
 	m.process, err = start(ctx, func(ctx context.Context) *exec.Cmd {
-		cmd := command(ctx, managerBinary, managerFlags(kubeconfig, health, v)...)
+		cmd := command(ctx, managerBinary, managerFlags(kubeconfig, listen, v)...)
 		cmd.Env = []string{"POD_NAMESPACE=" + ownNamespace, "SSL_CERT_FILE=" + v.authority}
 		cmd.Stdout, cmd.Stderr = log, log
 		return cmd
@@ -48,10 +51,10 @@ func startManager(ctx context.Context, c *cluster, v *scriptedVendor, folder str
 	if err != nil {
 		return nil, fmt.Errorf("the manager does not start: %w", err)
 	}
-	return m, m.awaitReady(ctx, "http://"+health+"/readyz")
+	return m, m.awaitReady(ctx, "http://"+listen.health+"/readyz")
 }
 
-func managerFlags(kubeconfig, health string, v *scriptedVendor) []string {
+func managerFlags(kubeconfig string, listen addresses, v *scriptedVendor) []string {
 	return []string{
 		"--kubeconfig=" + kubeconfig,
 		"--vendors-dir=" + v.overrides,
@@ -59,7 +62,10 @@ func managerFlags(kubeconfig, health string, v *scriptedVendor) []string {
 		"--allow-loopback",
 		"--metrics-bind-address=0",
 		"--zap-encoder=console",
-		"--health-probe-bind-address=" + health,
+		"--health-probe-bind-address=" + listen.health,
+		"--portal-bind-address=" + listen.portal,
+		"--portal-url=" + listen.portalURL(),
+		"--enable-implicit",
 	}
 }
 

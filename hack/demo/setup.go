@@ -32,6 +32,7 @@ type scene struct {
 	folder  string // for everything temporary
 	cluster *cluster
 	vendor  *scriptedVendor
+	listen  addresses // of the manager
 	manager *manager
 	user    client.Client // an administrator's, without a cache
 }
@@ -45,7 +46,7 @@ func (s *scene) setUp(ctx context.Context, screen *screen) error {
 	}{
 		{"etcd and kube-apiserver", uninterrupted(s.startCluster)},
 		{"kubectl apply --server-side -k " + installation, s.install},
-		{fmt.Sprintf("a scripted vendor that plays all five, with tokens that live %s", briefly(lifetime)), uninterrupted(s.startVendor)},
+		{fmt.Sprintf("a scripted vendor that plays all five, with tokens that live %s", briefly(lifetime)), s.startVendor},
 		{"kubectl apply -f " + manifests, s.applyManifests},
 		{"a key pair where the SAML example says (PEM)", s.fillInKeyPair},
 		{"the generic example is pointed there, too: spec.endpoints", s.redirect},
@@ -94,13 +95,19 @@ func (s *scene) startCluster() (err error) {
 	return err
 }
 
-func (s *scene) startVendor() (err error) {
-	s.vendor, err = startVendor(s.folder)
+// startVendor makes the portal's callback known to the vendor, as one does at a real vendor's pages.
+func (s *scene) startVendor(ctx context.Context) (err error) {
+	for _, address := range []*string{&s.listen.health, &s.listen.portal} {
+		if *address, err = freeAddress(ctx); err != nil {
+			return err
+		}
+	}
+	s.vendor, err = startVendor(s.folder, s.listen.portalURL()+"/callback")
 	return err
 }
 
 func (s *scene) startManager(ctx context.Context) (err error) {
-	s.manager, err = startManager(ctx, s.cluster, s.vendor, s.folder)
+	s.manager, err = startManager(ctx, s.cluster, s.vendor, s.listen, s.folder)
 	return err
 }
 

@@ -24,11 +24,12 @@ type stage struct {
 	tokens  widths
 	secrets widths
 	told    map[string]string // what was last said of an object
+	keep    bool              // a person looks on, and goes on
 	quiet   bool              // changes are told by the live table alone
 }
 
-func newStage(scene *scene, s *screen) *stage {
-	return &stage{scene: scene, screen: s, watcher: newWatcher(scene.user), told: map[string]string{}}
+func newStage(scene *scene, s *screen, keep bool) *stage {
+	return &stage{scene: scene, screen: s, keep: keep, watcher: newWatcher(scene.user), told: map[string]string{}}
 }
 
 // await looks until a check has no complaint, and returns how long that took. The error says what should have happened within the time,
@@ -131,6 +132,9 @@ func (s *stage) accepted(ctx context.Context, tokens ...tokenView) error {
 	}
 	return nil
 }
+
+// keptFresh tells of the OAuthTokens that need nobody, or nobody any more.
+func (s *stage) keptFresh(t tokenView) bool { return unattended(t) || refreshed(t) && !s.keep }
 
 // linger lets a spectator see how things are.
 func (s *stage) linger(ctx context.Context) error {

@@ -17,6 +17,7 @@ func tell(ctx context.Context, s *stage) error {
 		play  func(context.Context, *stage) error
 	}{
 		{"Every example gets its token, or is told why not", issue},
+		{"Some vendors want a person's consent, once", consent},
 		{"Tokens are renewed before their end", renew},
 		{"A vendor is out of order", outage},
 		{"Somebody deletes a target Secret", deletion},
@@ -49,33 +50,71 @@ func issue(ctx context.Context, s *stage) error {
 		return err
 	}
 	s.screen.done(fmt.Sprintf("%d OAuthTokens became Ready in %s, and the vendor takes their tokens", len(ready), seconds(took)))
-	return refusal(ctx, s)
+	return nil
 }
 
-// refusal waits for what those are told that need a person: their grants come with the portal.
-func refusal(ctx context.Context, s *stage) error {
-	var refused []tokenView
-	_, err := s.await(ctx, 10*time.Second, "every interactive OAuthToken should say why it has no token", func(v *view) string {
-		refused = v.those(interactive)
-		return firstComplaint(refused, func(t tokenView) string { return notReason(t.ready, v1alpha1.ReasonInvalidSpec) })
+// consent lets a person authorize, once, what can be kept fresh from then on. With KEEP=1 that is left to whoever looks on.
+func consent(ctx context.Context, s *stage) error {
+	var asked []tokenView
+	_, err := s.await(ctx, 10*time.Second, "every interactive OAuthToken should have a link", func(v *view) string {
+		asked = v.those(interactive)
+		return firstComplaint(asked, func(t tokenView) string {
+			if t.link == "" {
+				return "status.authorization.url is empty"
+			}
+			return notReason(t.ready, v1alpha1.ReasonAuthorizationRequired)
+		})
 	})
 	if err != nil {
 		return err
 	}
-	names := make([]string, 0, len(refused))
-	for _, t := range refused {
+	names := make([]string, 0, len(asked))
+	for _, t := range asked {
 		names = append(names, t.name)
 	}
-	s.screen.done(strings.Join(names, ", ") + ": " + v1alpha1.ReasonInvalidSpec)
-	s.screen.note(refused[0].ready.message)
+	s.screen.done(strings.Join(names, ", ") + ": " + v1alpha1.ReasonAuthorizationRequired)
+	s.screen.note(asked[0].ready.message)
+	if s.keep {
+		s.screen.doing("the links are for you: see below")
+		return nil
+	}
+	for _, t := range asked {
+		if err := s.authorize(ctx, t); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// authorize plays the person for one OAuthToken. One that can't be refreshed is left: its token would end before the demo does.
+func (s *stage) authorize(ctx context.Context, t tokenView) error {
+	if !refreshed(t) {
+		return nil
+	}
+	somebody, err := newPerson(s.vendor, map[string]string{"username": personName, "password": personPassword})
+	if err != nil {
+		return err
+	}
+	title, err := somebody.authorize(ctx, t.link)
+	if err != nil {
+		return fmt.Errorf("nobody could authorize %s: %w", t.name, err)
+	}
+	_, err = s.await(ctx, 10*time.Second, t.name+" should be Ready once somebody has authorized", func(v *view) string {
+		t = v.token(t.name)
+		return notReady(t)
+	})
+	if err != nil {
+		return fmt.Errorf("%w; the last page was %q", err, title)
+	}
+	s.screen.done(fmt.Sprintf("somebody opened the link of %s and consented; the page said: %s", t.name, title))
+	return s.accepted(ctx, t)
 }
 
 // renew waits for the first renewals. The SCIM client's token lives for 450 days, so it is asked for.
 func renew(ctx context.Context, s *stage) error {
 	const longLived = "genesys-scim"
 	took, err := s.await(ctx, 30*time.Second, "every token that lives "+briefly(lifetime)+" should be renewed", func(v *view) string {
-		return firstComplaint(v.those(unattended), func(t tokenView) string {
+		return firstComplaint(v.those(s.keptFresh), func(t tokenView) string {
 			if t.renewals == 0 && t.name != longLived {
 				return "it has not been renewed"
 			}
@@ -135,7 +174,7 @@ func outage(ctx context.Context, s *stage) error {
 	s.vendor.Recover(oauthtest.Genesys)
 	s.screen.doing("genesys-cloud is back")
 	took, err := s.await(ctx, 20*time.Second, name+" should recover by itself", func(v *view) string {
-		return firstComplaint(v.those(unattended), func(t tokenView) string {
+		return firstComplaint(v.those(s.keptFresh), func(t tokenView) string {
 			if t.name == name && !t.issuedAt.After(struck.issuedAt) {
 				return "it has no new token"
 			}

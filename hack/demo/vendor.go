@@ -31,7 +31,8 @@ type scriptedVendor struct {
 	authority string // file with the certificate of the authority that signed the server's
 }
 
-func startVendor(folder string) (*scriptedVendor, error) {
+// startVendor has browsers come back to redirectURI.
+func startVendor(folder, redirectURI string) (*scriptedVendor, error) {
 	v := &scriptedVendor{
 		Server:    oauthtest.New(oauthtest.WithLifetime(lifetime)),
 		overrides: filepath.Join(folder, "vendors"), authority: filepath.Join(folder, "vendor-ca.pem"),
@@ -39,8 +40,15 @@ func startVendor(folder string) (*scriptedVendor, error) {
 	if err := v.StartTLS(); err != nil {
 		return nil, fmt.Errorf("the scripted vendor does not start: %w", err)
 	}
+	v.RegisterRedirectURI(redirectURI)
 	return v, v.write()
 }
+
+// The person whom the scripted vendor knows.
+const (
+	personName     = "ada"
+	personPassword = "change-me"
+)
 
 // write makes the files that point the manager here.
 func (v *scriptedVendor) write() error {

@@ -26,6 +26,7 @@ type tokenView struct {
 	secretName          string
 	ready               condition
 	failing             condition // RenewalFailing
+	link                string    // at which a person can authorize; empty: nobody needs to
 	issuedAt, expiresAt time.Time // zero: no token
 	renewals            int       // seen by this demo
 }
@@ -68,12 +69,15 @@ func (v *view) those(is func(tokenView) bool) []tokenView {
 	return slices.DeleteFunc(slices.Clone(v.tokens), func(t tokenView) bool { return !is(t) })
 }
 
-// interactive tells of the grants that need a person, whom the demo does not have.
+// interactive tells of the grants that need a person.
 func interactive(t tokenView) bool {
 	return t.grant == string(v1alpha1.GrantAuthorizationCode) || t.grant == string(v1alpha1.GrantImplicit)
 }
 
 func unattended(t tokenView) bool { return !interactive(t) }
+
+// refreshed tells of the interactive grant that needs a person only once.
+func refreshed(t tokenView) bool { return t.grant == string(v1alpha1.GrantAuthorizationCode) }
 
 // watcher makes views, and remembers what one alone does not tell.
 type watcher struct {
@@ -132,6 +136,9 @@ func viewToken(o *v1alpha1.OAuthToken) tokenView {
 	}
 	if t.grant == "" {
 		t.grant = string(o.Spec.GrantType)
+	}
+	if o.Status.Authorization != nil {
+		t.link = o.Status.Authorization.URL
 	}
 	if o.Status.IssuedAt != nil {
 		t.issuedAt = o.Status.IssuedAt.Time
