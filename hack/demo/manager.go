@@ -27,6 +27,16 @@ type manager struct {
 // addresses are where the manager listens.
 type addresses struct{ health, portal string }
 
+// choose takes addresses that nobody listens on.
+func (a *addresses) choose(ctx context.Context) (err error) {
+	for _, address := range []*string{&a.health, &a.portal} {
+		if *address, err = freeAddress(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // portalURL is where a browser on this machine finds the portal.
 func (a addresses) portalURL() string { return "http://" + a.portal }
 

@@ -40,13 +40,16 @@ type scene struct {
 // setUp starts everything, one after the other.
 func (s *scene) setUp(ctx context.Context, screen *screen) error {
 	screen.heading("Start")
+	if err := s.listen.choose(ctx); err != nil {
+		return err
+	}
 	for _, step := range []struct {
 		what string
 		do   func(context.Context) error
 	}{
 		{"etcd and kube-apiserver", uninterrupted(s.startCluster)},
 		{"kubectl apply --server-side -k " + installation, s.install},
-		{fmt.Sprintf("a scripted vendor that plays all five, with tokens that live %s", briefly(lifetime)), s.startVendor},
+		{fmt.Sprintf("a scripted vendor that plays all five, with tokens that live %s", briefly(lifetime)), uninterrupted(s.startVendor)},
 		{"kubectl apply -f " + manifests, s.applyManifests},
 		{"a key pair where the SAML example says (PEM)", s.fillInKeyPair},
 		{"the generic example is pointed there, too: spec.endpoints", s.redirect},
@@ -96,12 +99,7 @@ func (s *scene) startCluster() (err error) {
 }
 
 // startVendor makes the portal's callback known to the vendor, as one does at a real vendor's pages.
-func (s *scene) startVendor(ctx context.Context) (err error) {
-	for _, address := range []*string{&s.listen.health, &s.listen.portal} {
-		if *address, err = freeAddress(ctx); err != nil {
-			return err
-		}
-	}
+func (s *scene) startVendor() (err error) {
 	s.vendor, err = startVendor(s.folder, s.listen.portalURL()+"/callback")
 	return err
 }

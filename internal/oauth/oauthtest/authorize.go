@@ -164,7 +164,7 @@ func (x *exchange) ask(client Client) (*Consent, *answer) {
 func (x *exchange) signIn(client Client, complaint string) *answer {
 	var page strings.Builder
 	scopes := strings.Fields(x.request.URL.Query().Get("scope"))
-	err := signInPage.Execute(&page, map[string]any{
+	err := signInPage().Execute(&page, map[string]any{
 		"Vendor": x.place.vendor, "Client": client.ID, "Scopes": scopes, "Complaint": complaint, "Action": x.request.URL.RequestURI(),
 	})
 	if err != nil {
@@ -179,7 +179,8 @@ func errorPage(text string) answer {
 }
 
 // signInPage stands for all that a vendor shows before it sends the browser back.
-var signInPage = template.Must(template.New("sign in").Parse(`<!DOCTYPE html>
+func signInPage() *template.Template {
+	return template.Must(template.New("sign in").Parse(`<!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -201,3 +202,4 @@ button { padding: 0.6rem 1.2rem; margin: 1.5rem 0.5rem 0 0; font: inherit; } .co
 </main>
 </html>
 `))
+}
