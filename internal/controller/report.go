@@ -20,6 +20,9 @@ const soonest = 100 * time.Millisecond
 func (r *Reconciler) report(ctx context.Context, o *observation, p *plan, outcome *result) (ctrl.Result, error) {
 	now := r.Clock.Now()
 	again := ctrl.Result{RequeueAfter: max(soonest, r.next(now, o, outcome).Sub(now))}
+	if p.step != stepWait && outcome.keep.Consent.Ticket == "" && consentWanted(now, o.token, p.flow, outcome) != nil {
+		again.RequeueAfter = soonest // the link is made where nothing else is to be done
+	}
 	if outcome.quiet {
 		return again, nil
 	}
