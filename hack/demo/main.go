@@ -14,7 +14,6 @@
 //	view.go      what the API server says of OAuthTokens and Secrets
 //	table.go     the same as a table (pure)
 //	screen.go    the terminal: a story above, a live table below
-//	person.go    somebody with a browser, who authorizes
 //	stage.go     waiting for what should happen
 //	story.go     what happens; check.go: and what should not
 //	keep.go      what follows with KEEP=1

@@ -8,6 +8,7 @@ import (
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/oauth/oauthtest"
+	"tokensync.dev/tokensync/internal/portal/portaltest"
 )
 
 // tell plays the whole story. It ends at the first thing that is not as it should be.
@@ -91,11 +92,11 @@ func (s *stage) authorize(ctx context.Context, t tokenView) error {
 	if !refreshed(t) {
 		return nil
 	}
-	somebody, err := newPerson(s.vendor, map[string]string{"username": personName, "password": personPassword})
+	somebody, err := portaltest.New(s.vendor.CABundle(), map[string]string{"username": personName, "password": personPassword})
 	if err != nil {
 		return err
 	}
-	title, err := somebody.authorize(ctx, t.link)
+	title, err := somebody.Authorize(ctx, t.link)
 	if err != nil {
 		return fmt.Errorf("nobody could authorize %s: %w", t.name, err)
 	}

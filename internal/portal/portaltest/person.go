@@ -1,4 +1,6 @@
-package main
+// Package portaltest has a person who authorizes, for tests and the demo: somebody with a browser that knows links, forms and cookies, and
+// plays the one script of the portal's pages.
+package portaltest
 
 import (
 	"context"
@@ -23,26 +25,29 @@ const (
 	longestPage = 1 << 20
 )
 
-// person authorizes as somebody with a browser does: opens the link, fills in forms, follows where they lead.
-type person struct {
+// Person authorizes as somebody with a browser does: opens the link, fills in forms, follows where they lead.
+type Person struct {
 	browser *http.Client
 	fields  map[string]string // what goes into the fields of forms, by their names
 }
 
-// newPerson has a browser that trusts the scripted vendor.
-func newPerson(v *scriptedVendor, fields map[string]string) (*person, error) {
+// New is a person who fills fields of forms by their names. The browser has no cookies yet, and trusts certificates (PEM) beside the system's.
+func New(trusted []byte, fields map[string]string) (*Person, error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return nil, err
 	}
-	trusted := x509.NewCertPool()
-	trusted.AppendCertsFromPEM(v.CABundle())
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12}}
-	return &person{browser: &http.Client{Transport: transport, Jar: jar}, fields: fields}, nil
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, err
+	}
+	roots.AppendCertsFromPEM(trusted)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
+	return &Person{browser: &http.Client{Transport: transport, Jar: jar}, fields: fields}, nil
 }
 
-// authorize goes from the link to the page that has no form any more, and returns that page's title.
-func (p *person) authorize(ctx context.Context, link string) (string, error) {
+// Authorize goes from the link to the page that has no form any more, and returns that page's title.
+func (p *Person) Authorize(ctx context.Context, link string) (string, error) {
 	seen, err := p.open(ctx, http.MethodGet, link, nil)
 	for range mostPages {
 		switch {
@@ -82,7 +87,7 @@ type form struct {
 	values         url.Values
 }
 
-func (p *person) filledIn(f *form) url.Values {
+func (p *Person) filledIn(f *form) url.Values {
 	for name, value := range p.fields {
 		if f.values.Has(name) {
 			f.values.Set(name, value)
@@ -91,7 +96,7 @@ func (p *person) filledIn(f *form) url.Values {
 	return f.values
 }
 
-func (p *person) open(ctx context.Context, method, address string, values url.Values) (*page, error) {
+func (p *Person) open(ctx context.Context, method, address string, values url.Values) (*page, error) {
 	request, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(values.Encode()))
 	if err != nil {
 		return nil, err

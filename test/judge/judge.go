@@ -1,0 +1,181 @@
+package judge
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"encoding/json"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ory/fosite"
+	"github.com/ory/fosite/compose"
+	"github.com/ory/fosite/handler/openid"
+	"github.com/ory/fosite/storage"
+	"github.com/ory/fosite/token/jwt"
+	"golang.org/x/crypto/bcrypt"
+)
+
+// The client that the judge knows, and the person.
+const (
+	ClientID     = "tokensync"
+	ClientSecret = "a secret, with: signs % of + its own"
+	Person       = "ada"
+	Password     = "correct horse"
+)
+
+// Judge is the server. It listens until its test ends.
+type Judge struct {
+	// URL is the server's address, and its issuer.
+	URL string
+	// CABundle is the certificate to trust, in PEM.
+	CABundle []byte
+
+	provider fosite.OAuth2Provider
+	strategy compose.CommonStrategy
+	store    *store
+
+	mu     sync.Mutex
+	grants map[string]int // granted requests at the token endpoint, by grant_type
+}
+
+// Option changes a Judge before it starts.
+type Option func(*settings)
+
+type settings struct {
+	life    time.Duration
+	lenient bool
+}
+
+// WithLife sets how long access tokens live. The default is an hour.
+func WithLife(life time.Duration) Option { return func(s *settings) { s.life = life } }
+
+// Lenient lets spent refresh tokens stay good: a refresh whose answer was lost can be repeated.
+func Lenient() Option { return func(s *settings) { s.lenient = true } }
+
+// Start runs a judge that sends browsers back to redirectURI only.
+func Start(tb testing.TB, redirectURI string, options ...Option) *Judge {
+	tb.Helper()
+	chosen := settings{life: time.Hour}
+	for _, option := range options {
+		option(&chosen)
+	}
+	certificate, authority := newCertificate(tb)
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	j := &Judge{
+		URL: "https://" + listener.Addr().String(), CABundle: authority, grants: map[string]int{},
+		store: &store{MemoryStore: storage.NewMemoryStore(), lenient: chosen.lenient},
+	}
+	j.know(tb, redirectURI)
+	j.compose(tb, chosen.life)
+	server := &http.Server{Handler: j.routes(), ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return context.Background() }}
+	go func() { _ = server.Serve(listener) }()
+	tb.Cleanup(func() { _ = server.Close() })
+	return j
+}
+
+// know registers the client.
+func (j *Judge) know(tb testing.TB, redirectURI string) {
+	tb.Helper()
+	secret, err := bcrypt.GenerateFromPassword([]byte(ClientSecret), bcrypt.MinCost)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	j.store.Clients[ClientID] = &fosite.DefaultOpenIDConnectClient{
+		TokenEndpointAuthMethod: "client_secret_basic",
+		DefaultClient: &fosite.DefaultClient{
+			ID: ClientID, Secret: secret, RedirectURIs: []string{redirectURI}, ResponseTypes: []string{"code", "token"},
+			GrantTypes: []string{"authorization_code", "implicit", "refresh_token", "client_credentials"},
+			Scopes:     []string{"openid", "offline_access", "orders"},
+		},
+	}
+}
+
+func (j *Judge) compose(tb testing.TB, life time.Duration) {
+	tb.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	config := &fosite.Config{
+		GlobalSecret: []byte(rand.Text() + rand.Text())[:32], AccessTokenLifespan: life, RefreshTokenLifespan: 30 * 24 * time.Hour,
+		EnforcePKCE: true, IDTokenIssuer: j.URL, TokenURL: j.URL + "/token", ScopeStrategy: fosite.ExactScopeStrategy,
+	}
+	keys := func(context.Context) (any, error) { return key, nil }
+	j.strategy = compose.CommonStrategy{
+		CoreStrategy: compose.NewOAuth2HMACStrategy(config), OpenIDConnectTokenStrategy: compose.NewOpenIDConnectStrategy(keys, config),
+		Signer: &jwt.DefaultSigner{GetPrivateKey: keys},
+	}
+	j.provider = compose.Compose(config, j.store, &j.strategy,
+		compose.OAuth2AuthorizeExplicitFactory, compose.OAuth2AuthorizeImplicitFactory, compose.OAuth2ClientCredentialsGrantFactory,
+		compose.OAuth2RefreshTokenGrantFactory, compose.OpenIDConnectExplicitFactory, compose.OpenIDConnectRefreshFactory,
+		compose.OAuth2TokenIntrospectionFactory, compose.OAuth2TokenRevocationFactory, compose.OAuth2PKCEFactory)
+}
+
+func (j *Judge) routes() http.Handler {
+	routes := http.NewServeMux()
+	routes.HandleFunc("/authorize", j.authorize)
+	routes.HandleFunc("POST /token", j.token)
+	routes.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{
+			"issuer": j.URL, "authorization_endpoint": j.URL + "/authorize", "token_endpoint": j.URL + "/token",
+			"code_challenge_methods_supported": []string{"S256"},
+		})
+	})
+	return routes
+}
+
+func (j *Judge) token(w http.ResponseWriter, r *http.Request) {
+	request, err := j.provider.NewAccessRequest(r.Context(), r, newSession(""))
+	if err != nil {
+		j.provider.WriteAccessError(r.Context(), w, request, err)
+		return
+	}
+	for _, scope := range request.GetRequestedScopes() {
+		request.GrantScope(scope)
+	}
+	response, err := j.provider.NewAccessResponse(r.Context(), request)
+	if err != nil {
+		j.provider.WriteAccessError(r.Context(), w, request, err)
+		return
+	}
+	j.mu.Lock()
+	j.grants[r.PostForm.Get("grant_type")]++
+	j.mu.Unlock()
+	j.provider.WriteAccessResponse(r.Context(), w, request, response)
+}
+
+func newSession(subject string) *openid.DefaultSession {
+	return &openid.DefaultSession{Subject: subject, Claims: &jwt.IDTokenClaims{Subject: subject}, Headers: &jwt.Headers{}}
+}
+
+// Granted counts the requests of a grant_type that were granted.
+func (j *Judge) Granted(grant string) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.grants[grant]
+}
+
+// Reused counts the spent refresh tokens that came back.
+func (j *Judge) Reused() int { return int(j.store.reused.Load()) }
+
+// Refreshes tells whether a refresh token can be spent.
+func (j *Judge) Refreshes(refreshToken string) bool {
+	signature := j.strategy.RefreshTokenSignature(context.Background(), refreshToken)
+	_, err := j.store.MemoryStore.GetRefreshTokenSession(context.Background(), signature, nil)
+	return err == nil
+}
+
+// Accepts tells whether an access token is good.
+func (j *Judge) Accepts(accessToken string) bool {
+	_, _, err := j.provider.IntrospectToken(context.Background(), accessToken, fosite.AccessToken, newSession(""))
+	return err == nil
+}
