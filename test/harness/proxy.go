@@ -1,0 +1,179 @@
+package harness
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Proxy stands between the manager and a server.
+type Proxy struct {
+	// Address is where it listens, in plain http.
+	Address string
+
+	next http.RoundTripper
+	mu   sync.Mutex
+	seen int
+	last time.Time
+	rule Rule
+}
+
+// Rule is what a test does to requests that count. It returns nil to let one pass.
+type Rule func(r *http.Request) *Stroke
+
+// Stroke is what happens to one request. The zero value forwards it and gives back the answer.
+type Stroke struct {
+	// Before is called before the request is forwarded. After an error of it, nothing is forwarded, and the connection ends.
+	Before func() error
+	// After is called when the answer has come, before it is given back. After an error of it, the connection ends.
+	After func() error
+	// Instead is given back in place of the answer; the request is not forwarded unless Forward is true.
+	Instead *Answer
+	// Forward forwards the request although another answer is given back.
+	Forward bool
+	// Half gives back only the first half of the answer, and ends the connection.
+	Half bool
+	// HalfJSON gives back the first half of the answer as if it were all.
+	HalfJSON bool
+}
+
+// Answer is one that the server did not give.
+type Answer struct {
+	Status int
+	Body   string
+}
+
+var errCut = errors.New("the proxy ends the connection")
+
+// NewProxy listens until the test ends.
+func NewProxy(tb testing.TB, target string, transport http.RoundTripper) *Proxy {
+	tb.Helper()
+	to, err := url.Parse(target)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p := &Proxy{Address: listener.Addr().String(), next: transport}
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: &httputil.ReverseProxy{
+		FlushInterval: -1, Transport: p,
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) },
+		ErrorHandler: func(http.ResponseWriter, *http.Request, error) {
+			panic(http.ErrAbortHandler)
+		},
+		ErrorLog: nil,
+	}}
+	server.ErrorLog = quiet()
+	go func() { _ = server.Serve(listener) }()
+	tb.Cleanup(func() { _ = server.Close() })
+	return p
+}
+
+// URL is the proxy's address.
+func (p *Proxy) URL() string { return "http://" + p.Address }
+
+// Strike sets the rule for requests that count; nil lets all pass.
+func (p *Proxy) Strike(rule Rule) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rule = rule
+}
+
+// QuietFor is how long no request that counts has come.
+func (p *Proxy) QuietFor() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Since(p.last)
+}
+
+// Counts tells whether a request is one of a reconcile's: no watch, list, lease or discovery.
+func Counts(r *http.Request) bool {
+	path := r.URL.Path
+	return !strings.Contains(path, "/leases") && !strings.Contains(path, "/events") && (r.Method != http.MethodGet || strings.Contains(path, "/secrets/")) ||
+		strings.HasPrefix(path, "/token")
+}
+
+// RoundTrip implements http.RoundTripper.
+func (p *Proxy) RoundTrip(r *http.Request) (*http.Response, error) {
+	stroke := p.draw(r)
+	if stroke.Before != nil {
+		if err := stroke.Before(); err != nil {
+			return nil, err
+		}
+	}
+	if stroke.Instead != nil && !stroke.Forward {
+		return stroke.Instead.response(r), nil
+	}
+	response, err := p.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if stroke.After != nil {
+		if err := stroke.After(); err != nil {
+			_ = response.Body.Close()
+			return nil, err
+		}
+	}
+	return stroke.spoil(r, response)
+}
+
+func (p *Proxy) draw(r *http.Request) Stroke {
+	p.mu.Lock()
+	rule := p.rule
+	if Counts(r) {
+		p.seen++
+		p.last = time.Now()
+	}
+	p.mu.Unlock()
+	if rule != nil {
+		if stroke := rule(r); stroke != nil {
+			return *stroke
+		}
+	}
+	return Stroke{}
+}
+
+// spoil changes what is given back.
+func (s Stroke) spoil(r *http.Request, response *http.Response) (*http.Response, error) {
+	if s.Instead == nil && !s.Half && !s.HalfJSON {
+		return response, nil
+	}
+	body, err := io.ReadAll(response.Body)
+	_ = response.Body.Close()
+	switch {
+	case err != nil:
+		return nil, err
+	case s.Instead != nil:
+		return s.Instead.response(r), nil
+	}
+	half := body[:len(body)/2]
+	response.Body = io.NopCloser(bytes.NewReader(half))
+	if s.HalfJSON {
+		response.ContentLength = int64(len(half))
+		response.Header.Del("Content-Length")
+		return response, nil
+	}
+	response.Body = io.NopCloser(io.MultiReader(bytes.NewReader(half), broken{})) // the length that was announced is not reached
+	return response, nil
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, errCut }
+
+func (a *Answer) response(r *http.Request) *http.Response {
+	return &http.Response{
+		StatusCode: a.Status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r, ContentLength: int64(len(a.Body)),
+		Header: http.Header{"Content-Type": {"text/html"}}, Body: io.NopCloser(strings.NewReader(a.Body)),
+	}
+}

@@ -1,0 +1,278 @@
+package harness
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/kubetest"
+	"tokensync.dev/tokensync/internal/portal/portaltest"
+	"tokensync.dev/tokensync/test/judge"
+)
+
+var controlPlane struct {
+	once   sync.Once
+	config *rest.Config
+	stop   func()
+}
+
+// Main is what TestMain of a package calls that uses worlds.
+func Main(m *testing.M) {
+	code := m.Run()
+	if controlPlane.stop != nil {
+		controlPlane.stop()
+	}
+	if binary.path != "" {
+		_ = os.RemoveAll(filepath.Dir(binary.path))
+	}
+	os.Exit(code)
+}
+
+func apiServer(tb testing.TB) *rest.Config {
+	tb.Helper()
+	controlPlane.once.Do(func() { controlPlane.config, controlPlane.stop = kubetest.StartShared(tb) })
+	if controlPlane.config == nil {
+		tb.Fatal("the control plane did not start")
+	}
+	return controlPlane.config
+}
+
+// World is a namespace, a judge, and proxies for the manager that serves it.
+type World struct {
+	TB        testing.TB
+	Client    client.Client // an administrator's, past the proxies
+	Namespace string
+	Judge     *judge.Judge
+	Vendor    *Proxy // to the judge's token endpoint
+	Portal    string // address where the portal listens
+	flags     []string
+}
+
+// Member is one manager of a world with its own way to the API server.
+type Member struct {
+	*Process
+
+	API *Proxy
+
+	world  *World
+	health string
+	config string // file
+	portal string // address; empty: its own
+}
+
+// NewWorld makes a world without a manager. Flags are added to the manager's.
+func NewWorld(tb testing.TB, options []judge.Option, flags ...string) *World {
+	tb.Helper()
+	w := &World{TB: tb, Portal: FreeAddress(tb), flags: flags}
+	w.Judge = judge.Start(tb, w.PortalURL()+"/callback", options...)
+	trusted := x509.NewCertPool()
+	trusted.AppendCertsFromPEM(w.Judge.CABundle)
+	w.Vendor = NewProxy(tb, w.Judge.URL, &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12}})
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	direct, err := client.New(apiServer(tb), client.Options{Scheme: scheme})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	w.Client = direct
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "fault-"}}
+	if err := direct.Create(context.Background(), namespace); err != nil {
+		tb.Fatal(err)
+	}
+	w.Namespace = namespace.Name
+	return w
+}
+
+// PortalURL is the portal's address as the browser sees it.
+func (w *World) PortalURL() string { return "http://" + w.Portal }
+
+// Join makes a manager that does not run yet. The first one of a world serves its portal.
+func (w *World) Join() *Member {
+	w.TB.Helper()
+	transport, err := rest.TransportFor(apiServer(w.TB))
+	if err != nil {
+		w.TB.Fatal(err)
+	}
+	m := &Member{world: w, health: FreeAddress(w.TB), portal: w.Portal, API: NewProxy(w.TB, apiServer(w.TB).Host, transport)}
+	m.config = filepath.Join(w.TB.TempDir(), "kubeconfig")
+	content := fmt.Sprintf(`apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: %q}}]
+contexts: [{name: c, context: {cluster: c, user: u}}]
+users: [{name: u, user: {}}]
+current-context: c
+`, m.API.URL())
+	if err := os.WriteFile(m.config, []byte(content), 0o600); err != nil {
+		w.TB.Fatal(err)
+	}
+	return m
+}
+
+// Elsewhere moves a member's portal to an address of its own, for a second manager on the same machine.
+func (m *Member) Elsewhere() *Member {
+	m.portal = FreeAddress(m.world.TB)
+	return m
+}
+
+// Start runs the manager and waits until it is ready.
+func (m *Member) Start() {
+	w := m.world
+	w.TB.Helper()
+	m.Process = run(w.TB, w.Namespace, m.health, append([]string{
+		"--kubeconfig=" + m.config, "--namespaces=" + w.Namespace, "--metrics-bind-address=0", "--health-probe-bind-address=" + m.health,
+		"--portal-bind-address=" + m.portal, "--portal-url=" + w.PortalURL(), "--allow-loopback", "--enable-implicit",
+		"--insecure-http-hosts=" + w.Vendor.Address, "--zap-log-level=5",
+	}, w.flags...))
+	m.AwaitReady()
+}
+
+// Create makes an OAuthToken for the judge's client, with its credentials. Each has an address of its own for the token endpoint, so that the
+// vendor's proxy can tell them apart: the query says name=NAME.
+func (w *World) Create(name string, change ...func(*v1alpha1.OAuthToken)) {
+	w.TB.Helper()
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: w.Namespace, Name: name + "-client", Labels: map[string]string{v1alpha1.RoleLabel: v1alpha1.RoleCredentials},
+			Annotations: map[string]string{v1alpha1.AllowedHostsAnnotation: w.Vendor.Address + "," + w.Judge.URL[len("https://"):]},
+		},
+		StringData: map[string]string{"client_id": judge.ClientID, "client_secret": judge.ClientSecret},
+	}
+	token := &v1alpha1.OAuthToken{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: name},
+		Spec: v1alpha1.OAuthTokenSpec{
+			Vendor: "generic", GrantType: v1alpha1.GrantAuthorizationCode, Scopes: []v1alpha1.Scope{"openid", "offline_access", "orders"},
+			CredentialsSecretRef: v1alpha1.SecretReference{Name: secret.Name}, CABundle: w.Judge.CABundle,
+			Endpoints: &v1alpha1.Endpoints{
+				TokenURL: v1alpha1.URL(w.Vendor.URL() + "/token?name=" + name), AuthorizationURL: v1alpha1.URL(w.Judge.URL + "/authorize"),
+			},
+		},
+	}
+	for _, c := range change {
+		c(token)
+	}
+	for _, object := range []client.Object{secret, token} {
+		if err := w.Client.Create(context.Background(), object); err != nil {
+			w.TB.Fatal(err)
+		}
+	}
+}
+
+// Token reads an OAuthToken.
+func (w *World) Token(name string) *v1alpha1.OAuthToken {
+	w.TB.Helper()
+	token := &v1alpha1.OAuthToken{}
+	if err := w.Client.Get(context.Background(), client.ObjectKey{Namespace: w.Namespace, Name: name}, token); err != nil {
+		w.TB.Fatal(err)
+	}
+	return token
+}
+
+// Link waits for the link of an OAuthToken.
+func (w *World) Link(name string) string {
+	w.TB.Helper()
+	link := ""
+	Eventually(w.TB, func() string {
+		if a := w.Token(name).Status.Authorization; a != nil {
+			link = a.URL
+		}
+		if link == "" {
+			return "no link for " + name
+		}
+		return ""
+	})
+	return link
+}
+
+// Authorize lets the person go the whole way, and waits until the token is there.
+func (w *World) Authorize(name string) {
+	w.TB.Helper()
+	person, err := portaltest.New(w.Judge.CABundle, map[string]string{"username": judge.Person, "password": judge.Password})
+	if err != nil {
+		w.TB.Fatal(err)
+	}
+	title, err := person.Authorize(context.Background(), w.Link(name))
+	if err != nil {
+		w.TB.Fatalf("nobody could authorize %s: %v", name, err)
+	}
+	Eventually(w.TB, func() string {
+		token := w.Token(name)
+		if !meta.IsStatusConditionTrue(token.Status.Conditions, v1alpha1.ConditionReady) {
+			return fmt.Sprintf("%s is not ready after the page %q: %+v", name, title, token.Status.Conditions)
+		}
+		return ""
+	})
+}
+
+// Renew asks for a renewal.
+func (w *World) Renew(name, value string) {
+	w.TB.Helper()
+	for {
+		token := w.Token(name)
+		token.Annotations = map[string]string{v1alpha1.RenewRequestedAtAnnotation: value}
+		err := w.Client.Update(context.Background(), token)
+		if err == nil {
+			return
+		}
+		if !apierrors.IsConflict(err) {
+			w.TB.Fatal(err)
+		}
+	}
+}
+
+func (w *World) secret(name, key string) string {
+	w.TB.Helper()
+	secret := &corev1.Secret{}
+	err := w.Client.Get(context.Background(), client.ObjectKey{Namespace: w.Namespace, Name: name}, secret)
+	if client.IgnoreNotFound(err) != nil {
+		w.TB.Fatal(err)
+	}
+	return string(secret.Data[key])
+}
+
+// Served is the access token in the target Secret.
+func (w *World) Served(name string) string { return w.secret(name, "access_token") }
+
+// Kept is the refresh token in the state Secret.
+func (w *World) Kept(name string) string {
+	return w.secret(name+v1alpha1.StateSecretSuffix, "refresh_token")
+}
+
+// Has tells whether a condition is True with a reason.
+func Has(token *v1alpha1.OAuthToken, kind, reason string) bool {
+	c := meta.FindStatusCondition(token.Status.Conditions, kind)
+	return c != nil && c.Status == metav1.ConditionTrue && c.Reason == reason
+}
+
+// Settle waits until the managers have made no request for a moment.
+func (w *World) Settle(members ...*Member) {
+	w.TB.Helper()
+	Eventually(w.TB, func() string {
+		for _, m := range members {
+			if m.API.QuietFor() < 600*time.Millisecond {
+				return "requests go on"
+			}
+		}
+		return ""
+	})
+}
