@@ -1,4 +1,4 @@
-# Tokensync. `make` prints the targets. Needed: Go, git, and for `make test` xmlsec1 (Debian: apt-get install xmlsec1).
+# Tokensync. `make` prints the targets. Needed: Go, git; for `make test` xmlsec1, for `make e2e` chromium and npm (Debian packages).
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -54,6 +54,7 @@ verify: generate tidy fmt ## Fail unless what is committed is generated, tidy an
 lint: ## Check the code and the architecture (.golangci.yml)
 	$(TOOL) golangci-lint config verify
 	$(TOOL) golangci-lint run ./...
+	cd test && go tool -modfile=../hack/tools/go.mod golangci-lint run ./...
 
 .PHONY: vulncheck
 vulncheck: ## Look for known vulnerabilities in what is called (asks vuln.go.dev)
@@ -68,6 +69,11 @@ control-plane: ## Build a local API server for tests and demo, once (about four 
 .PHONY: test
 test: ## Run every test with the race detector (PKG=./internal/oauth/... for some)
 	@$(WITH_CONTROL_PLANE); go test -race -timeout=30m $(PKG)
+
+.PHONY: e2e
+e2e: ## Run the real manager against faults, an authorization server of others, and a browser (needs chromium and npm; PKG=./browser for some)
+	@cd test/browser && npm ci --silent --no-audit --no-fund
+	@$(WITH_CONTROL_PLANE); cd test && go test -timeout=20m -parallel=8 $(PKG)
 
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME (10s) each

@@ -149,7 +149,11 @@ func (r *Reconciler) offer(ctx context.Context, p *plan) (consent.Offer, error) 
 	if err != nil {
 		return consent.Offer{}, err
 	}
-	return consent.Offer{Vendor: flow.Vendor.Name, Title: cmp.Or(flow.Vendor.Title, flow.Vendor.Name), Scopes: flow.Scopes, Request: request}, nil
+	title := cmp.Or(flow.Vendor.Title, flow.Vendor.Name)
+	if flow.Vendor.Endpoints.AuthorizationURL == "" { // an entry for any server: people know it by its host
+		title = request.Host()
+	}
+	return consent.Offer{Vendor: flow.Vendor.Name, Title: title, Scopes: flow.Scopes, Request: request}, nil
 }
 
 // discovered is the flow with endpoints that discovery finds, where it needs some.

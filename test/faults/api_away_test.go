@@ -17,6 +17,7 @@ const outage = time.Minute
 // TestAPIServerAwayAfterTheVendorsAnswer takes the API server away between the vendor's answer and the write, for a minute, with the default
 // lease settings: the new refresh token is kept in memory and written, also by a process that has lost its lease or was told to stop.
 func TestAPIServerAwayAfterTheVendorsAnswer(t *testing.T) {
+	t.Parallel() // it waits
 	for name, stopped := range map[string]bool{"the lease is lost": false, "SIGTERM": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

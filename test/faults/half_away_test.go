@@ -47,6 +47,7 @@ func (a *aim) rule(r *http.Request) *harness.Stroke {
 // TestVendorHalfAway spoils the answer to a refresh, after the vendor acted on it and without. What pods mount stays until its end, and a
 // refresh token that still works is found again.
 func TestVendorHalfAway(t *testing.T) {
+	t.Parallel() // it waits
 
 	for kind, options := range map[string][]judge.Option{
 		"rotation with reuse detection": {judge.WithLife(life)}, "spent tokens stay good": {judge.WithLife(life), judge.Lenient()},

@@ -118,6 +118,78 @@ func killAtStep(w *harness.World, m *harness.Member, k int, forwarded bool) bool
 	return true
 }
 
+// TestKilledWhileSomebodyAuthorizes kills the manager at each request that follows from a person's consent. The code is never sent twice: the
+// token is there in the end, or the person is asked again and finds the way open.
+func TestKilledWhileSomebodyAuthorizes(t *testing.T) {
+	for _, forwarded := range []bool{false, true} {
+		t.Run(fmt.Sprintf("forwarded=%t", forwarded), func(t *testing.T) {
+			t.Parallel()
+			w := harness.NewWorld(t, nil, "--leader-elect=false")
+			m := w.Join()
+			m.Start()
+			steps := 0
+			for killWhileAuthorizing(w, m, steps+1, forwarded) {
+				steps++
+			}
+			if steps < 6 { // attempt, code, code taken, vendor, tokens, target, status
+				t.Errorf("an authorization has %d requests, want 6 at least", steps)
+			}
+			if seen := w.Judge.ReusedCodes(); seen != 0 {
+				t.Errorf("%d codes were sent twice", seen)
+			}
+		})
+	}
+}
+
+func killWhileAuthorizing(w *harness.World, m *harness.Member, k int, forwarded bool) bool {
+	t, name := w.TB, fmt.Sprintf("step-%d", k)
+	w.Create(name)
+	link := w.Link(name)
+	w.Settle(m)
+	c := &counter{k: k, stroke: func() *harness.Stroke {
+		kill := func() error {
+			m.Kill()
+			return errKilled
+		}
+		if forwarded {
+			return &harness.Stroke{After: kill}
+		}
+		return &harness.Stroke{Before: kill}
+	}}
+	m.API.Strike(c.rule)
+	w.Vendor.Strike(c.rule)
+	_ = w.Browse(link) // it may find that the portal is gone
+	harness.Eventually(t, func() string {
+		if m.Ended() || harness.Has(w.Token(name), v1alpha1.ConditionReady, v1alpha1.ReasonTokenIssued) {
+			return ""
+		}
+		return "neither killed nor authorized"
+	})
+	w.Settle(m)
+	m.API.Strike(nil)
+	w.Vendor.Strike(nil)
+	if !m.Ended() {
+		return false
+	}
+	t.Logf("killed at request %d: %s", k, c.struck())
+	m.Start()
+	harness.Eventually(t, func() string {
+		token := w.Token(name)
+		if harness.Has(token, v1alpha1.ConditionReady, v1alpha1.ReasonTokenIssued) {
+			return ""
+		}
+		if token.Status.Authorization == nil || token.Status.Authorization.URL == "" {
+			return "neither a token nor a link"
+		}
+		_ = w.Browse(token.Status.Authorization.URL) // the person tries again
+		return "not ready yet"
+	})
+	if !w.Judge.Refreshes(w.Kept(name)) {
+		t.Errorf("killed at %s: the refresh token that is kept is not alive", c.struck())
+	}
+	return true
+}
+
 // judgeEnd accepts a refresh token that is alive, or a person who was asked because only the vendor has the new one, while what pods mount
 // stays.
 func judgeEnd(w *harness.World, name, served, kept, when string) {

@@ -204,21 +204,27 @@ func (w *World) Link(name string) string {
 	return link
 }
 
-// Authorize lets the person go the whole way, and waits until the token is there.
-func (w *World) Authorize(name string) {
+// Browse lets the person follow a link to its end.
+func (w *World) Browse(link string) error {
 	w.TB.Helper()
 	person, err := portaltest.New(w.Judge.CABundle, map[string]string{"username": judge.Person, "password": judge.Password})
 	if err != nil {
 		w.TB.Fatal(err)
 	}
-	title, err := person.Authorize(context.Background(), w.Link(name))
-	if err != nil {
+	_, err = person.Authorize(context.Background(), link)
+	return err
+}
+
+// Authorize lets the person go the whole way, and waits until the token is there.
+func (w *World) Authorize(name string) {
+	w.TB.Helper()
+	if err := w.Browse(w.Link(name)); err != nil {
 		w.TB.Fatalf("nobody could authorize %s: %v", name, err)
 	}
 	Eventually(w.TB, func() string {
 		token := w.Token(name)
 		if !meta.IsStatusConditionTrue(token.Status.Conditions, v1alpha1.ConditionReady) {
-			return fmt.Sprintf("%s is not ready after the page %q: %+v", name, title, token.Status.Conditions)
+			return fmt.Sprintf("%s is not ready: %+v", name, token.Status.Conditions)
 		}
 		return ""
 	})
@@ -238,16 +244,6 @@ func (w *World) Renew(name, value string) {
 			w.TB.Fatal(err)
 		}
 	}
-}
-
-func (w *World) secret(name, key string) string {
-	w.TB.Helper()
-	secret := &corev1.Secret{}
-	err := w.Client.Get(context.Background(), client.ObjectKey{Namespace: w.Namespace, Name: name}, secret)
-	if client.IgnoreNotFound(err) != nil {
-		w.TB.Fatal(err)
-	}
-	return string(secret.Data[key])
 }
 
 // Served is the access token in the target Secret.
@@ -275,4 +271,14 @@ func (w *World) Settle(members ...*Member) {
 		}
 		return ""
 	})
+}
+
+func (w *World) secret(name, key string) string {
+	w.TB.Helper()
+	secret := &corev1.Secret{}
+	err := w.Client.Get(context.Background(), client.ObjectKey{Namespace: w.Namespace, Name: name}, secret)
+	if client.IgnoreNotFound(err) != nil {
+		w.TB.Fatal(err)
+	}
+	return string(secret.Data[key])
 }

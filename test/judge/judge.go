@@ -81,6 +81,32 @@ func Start(tb testing.TB, redirectURI string, options ...Option) *Judge {
 	return j
 }
 
+// Granted counts the requests of a grant_type that were granted.
+func (j *Judge) Granted(grant string) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.grants[grant]
+}
+
+// Reused counts the spent refresh tokens that came back.
+func (j *Judge) Reused() int { return int(j.store.reused.Load()) }
+
+// ReusedCodes counts the codes that came back after they were exchanged.
+func (j *Judge) ReusedCodes() int { return int(j.store.codes.Load()) }
+
+// Refreshes tells whether a refresh token can be spent.
+func (j *Judge) Refreshes(refreshToken string) bool {
+	signature := j.strategy.RefreshTokenSignature(context.Background(), refreshToken)
+	_, err := j.store.MemoryStore.GetRefreshTokenSession(context.Background(), signature, nil)
+	return err == nil
+}
+
+// Accepts tells whether an access token is good.
+func (j *Judge) Accepts(accessToken string) bool {
+	_, _, err := j.provider.IntrospectToken(context.Background(), accessToken, fosite.AccessToken, newSession(""))
+	return err == nil
+}
+
 // know registers the client.
 func (j *Judge) know(tb testing.TB, redirectURI string) {
 	tb.Helper()
@@ -155,27 +181,4 @@ func (j *Judge) token(w http.ResponseWriter, r *http.Request) {
 
 func newSession(subject string) *openid.DefaultSession {
 	return &openid.DefaultSession{Subject: subject, Claims: &jwt.IDTokenClaims{Subject: subject}, Headers: &jwt.Headers{}}
-}
-
-// Granted counts the requests of a grant_type that were granted.
-func (j *Judge) Granted(grant string) int {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.grants[grant]
-}
-
-// Reused counts the spent refresh tokens that came back.
-func (j *Judge) Reused() int { return int(j.store.reused.Load()) }
-
-// Refreshes tells whether a refresh token can be spent.
-func (j *Judge) Refreshes(refreshToken string) bool {
-	signature := j.strategy.RefreshTokenSignature(context.Background(), refreshToken)
-	_, err := j.store.MemoryStore.GetRefreshTokenSession(context.Background(), signature, nil)
-	return err == nil
-}
-
-// Accepts tells whether an access token is good.
-func (j *Judge) Accepts(accessToken string) bool {
-	_, _, err := j.provider.IntrospectToken(context.Background(), accessToken, fosite.AccessToken, newSession(""))
-	return err == nil
 }

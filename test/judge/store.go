@@ -9,12 +9,13 @@ import (
 	"github.com/ory/fosite/storage"
 )
 
-// store is fosite's memory. It counts refresh tokens that come back after they were spent.
+// store is fosite's memory. It counts refresh tokens and codes that come back after they were spent.
 type store struct {
 	*storage.MemoryStore
 
-	reused  atomic.Int64
-	lenient bool // spent refresh tokens stay good
+	reused  atomic.Int64 // refresh tokens
+	codes   atomic.Int64 // codes
+	lenient bool         // spent refresh tokens stay good
 }
 
 // GetRefreshTokenSession implements fosite's storage.
@@ -22,6 +23,15 @@ func (s *store) GetRefreshTokenSession(ctx context.Context, signature string, se
 	found, err := s.MemoryStore.GetRefreshTokenSession(ctx, signature, session)
 	if errors.Is(err, fosite.ErrInactiveToken) {
 		s.reused.Add(1)
+	}
+	return found, err
+}
+
+// GetAuthorizeCodeSession implements fosite's storage.
+func (s *store) GetAuthorizeCodeSession(ctx context.Context, code string, session fosite.Session) (fosite.Requester, error) {
+	found, err := s.MemoryStore.GetAuthorizeCodeSession(ctx, code, session)
+	if errors.Is(err, fosite.ErrInvalidatedAuthorizeCode) {
+		s.codes.Add(1)
 	}
 	return found, err
 }
