@@ -86,6 +86,10 @@ fuzz: ## Fuzz every target for FUZZTIME (10s) each
 build: ## Build bin/manager for this machine (the Dockerfile has the release's flags)
 	go build -ldflags '$(LDFLAGS)' -o bin/manager ./cmd/manager
 
+.PHONY: plugin
+plugin: ## Build bin/kubectl-tokensync; anywhere in PATH it is `kubectl tokensync`
+	go build -o bin/kubectl-tokensync ./cmd/kubectl-tokensync
+
 .PHONY: image
 image: ## Build the container image (IMAGE=registry.example.com/tokensync:v1, CONTAINER_TOOL=podman)
 	$(CONTAINER_TOOL) build --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t $(IMAGE) .

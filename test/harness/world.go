@@ -135,6 +135,9 @@ func (m *Member) Elsewhere() *Member {
 	return m
 }
 
+// Kubeconfig is a file by which others reach the API server on the member's way.
+func (m *Member) Kubeconfig() string { return m.config }
+
 // Start runs the manager and waits until it is ready.
 func (m *Member) Start() {
 	w := m.world
@@ -208,6 +211,17 @@ func (w *World) Link(name string) string {
 func (w *World) Browse(link string) error {
 	w.TB.Helper()
 	person, err := portaltest.New(w.Judge.CABundle, map[string]string{"username": judge.Person, "password": judge.Password})
+	if err != nil {
+		w.TB.Fatal(err)
+	}
+	_, err = person.Authorize(context.Background(), link)
+	return err
+}
+
+// Deny lets the person follow a link and say no at the vendor.
+func (w *World) Deny(link string) error {
+	w.TB.Helper()
+	person, err := portaltest.New(w.Judge.CABundle, map[string]string{"decision": "deny"})
 	if err != nil {
 		w.TB.Fatal(err)
 	}

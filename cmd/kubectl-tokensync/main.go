@@ -1,0 +1,40 @@
+// Command kubectl-tokensync is the kubectl plugin: `kubectl tokensync authorize NAME`. Each verb is a file.
+//
+//	authorize.go  opens the link by which somebody authorizes, and tells what came of it
+//	outcome.go    how that is known (pure)      browser.go  opening an address
+//	portal.go     how the portal is reached from here
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := newCommand(genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}, openInBrowser).ExecuteContext(ctx)
+	stop()
+	if err != nil {
+		os.Exit(1) // cobra has told why
+	}
+}
+
+// newCommand is the plugin.
+func newCommand(streams genericiooptions.IOStreams, open opener) *cobra.Command {
+	root := &cobra.Command{
+		Use: "kubectl-tokensync", Short: "Work with the tokens that Tokensync keeps fresh", SilenceUsage: true,
+		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl tokensync"},
+	}
+	root.SetOut(streams.Out)
+	root.SetErr(streams.ErrOut)
+	cluster := genericclioptions.NewConfigFlags(true)
+	cluster.AddFlags(root.PersistentFlags())
+	root.AddCommand(newAuthorizeCommand(cluster, streams, open))
+	return root
+}
