@@ -40,15 +40,17 @@ func TestVersionNamesVersionCommitAndGo(t *testing.T) {
 
 func TestFlagsThatCanNotBeMeantAreRefused(t *testing.T) {
 	for about, c := range map[string]struct{ argument, want string }{
-		"an argument that is no flag":    {"leader-elect", "is no flag"},
-		"a flag that does not exist":     {"--leader-elections", "not defined"},
-		"no workers":                     {"--max-concurrent-reconciles=0", "at least 1"},
-		"a portal, which is not there":   {"--portal-bind-address=:8080", "no portal yet"},
-		"a folder of vendors that isn't": {"--vendors-dir=/does/not/exist", "/does/not/exist"},
+		"an argument that is no flag":     {"leader-elect", "is no flag"},
+		"a flag that does not exist":      {"--leader-elections", "not defined"},
+		"no workers":                      {"--max-concurrent-reconciles=0", "at least 1"},
+		"a portal without an address":     {"--portal-bind-address=:8080", "belong together"},
+		"an address without a portal":     {"--portal-url=https://tokens.example.com", "belong together"},
+		"a portal's address with a query": {"--portal-bind-address=127.0.0.1:0 --portal-url=https://tokens.example.com/?a=b", "must not have user, query or fragment"},
+		"a folder of vendors that isn't":  {"--vendors-dir=/does/not/exist", "/does/not/exist"},
 	} {
 		t.Run(about, func(t *testing.T) {
 			kubeconfig := "--kubeconfig=" + writeKubeconfig(t, &rest.Config{Host: "https://127.0.0.1:1"})
-			err := run(t.Context(), io.Discard, []string{kubeconfig, "--leader-elect=false", "--metrics-bind-address=0", "--health-probe-bind-address=0", c.argument})
+			err := run(t.Context(), io.Discard, append([]string{kubeconfig, "--leader-elect=false", "--metrics-bind-address=0", "--health-probe-bind-address=0"}, strings.Fields(c.argument)...))
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want one with %q", err, c.want)
 			}
