@@ -12,7 +12,7 @@ const (
 	AttemptLife = 15 * time.Minute
 	// CodeLife is how long a code is worth sending (RFC 6749, section 4.1.2: ten minutes at most).
 	CodeLife = 10 * time.Minute
-	// MaxAttempts is how many attempts are remembered; the oldest go first.
+	// MaxAttempts is how many attempts are remembered; see atMost for which go first.
 	MaxAttempts = 5
 	// MaxAnswer is the largest answer that is taken from a browser, in bytes.
 	MaxAnswer = 32 << 10
@@ -30,7 +30,8 @@ type Attempt struct {
 	Verifier oauth.Sensitive
 	// Offer is what the person was asked. Its answer is used only while the same request is wanted.
 	Offer Offer
-	// StartedAt is when the browser was sent to the vendor; Until, when it must be back.
+	// StartedAt is when the browser was sent to the vendor. Until is when it must be back; once it is, until when its page can ask for the
+	// outcome.
 	StartedAt, Until time.Time
 	// Answer is what the browser brought: the code, or for the grant Implicit the parameters of the fragment. It is empty before, and
 	// again when it was taken to be sent.
@@ -80,9 +81,35 @@ func (r Record) Begin(now time.Time, ticket oauth.Sensitive, begun Attempt) (Rec
 	begun.Offer, begun.StartedAt = r.Offer, now.UTC().Truncate(time.Second)
 	begun.Until = begun.StartedAt.Add(AttemptLife)
 	r.Ticket, r.TicketUntil = "", time.Time{}
-	r.Attempts = append(slices.Clone(r.Attempts), begun)
-	r.Attempts = r.Attempts[max(0, len(r.Attempts)-MaxAttempts):]
+	r.Attempts = append(atMost(MaxAttempts-1, r.Attempts), begun)
 	return r, nil
+}
+
+// atMost copies attempts and drops those that are too many: those that have ended before those whose browser may come back, and an answer
+// that is not settled last, each time the oldest first. So nobody pushes a code out by beginning again and again.
+func atMost(limit int, attempts []Attempt) []Attempt {
+	attempts = slices.Clone(attempts)
+	for len(attempts) > limit {
+		least := 0
+		for i, a := range attempts {
+			if a.worth() < attempts[least].worth() {
+				least = i
+			}
+		}
+		attempts = slices.Delete(attempts, least, least+1)
+	}
+	return attempts
+}
+
+// worth is what would be lost with an attempt.
+func (a Attempt) worth() int {
+	switch {
+	case a.Outcome != nil:
+		return 0 // a page
+	case a.Waits():
+		return 1 // a person's way to the vendor and back
+	}
+	return 2 // a code
 }
 
 // Find returns the attempt that a browser began: both its state and the key of its cookie must match. The error is ErrUnknown or
@@ -103,13 +130,20 @@ func (r Record) Find(now time.Time, state, browser oauth.Sensitive) (Attempt, er
 // Waits tells whether the browser is not back yet: what it brings is taken once.
 func (a Attempt) Waits() bool { return a.ReceivedAt.IsZero() && a.Outcome == nil }
 
-// Receive notes what a browser brought: an answer, or else the outcome.
+// Receive notes what a browser brought: an answer, or else the outcome. A browser that was back already changes nothing. Its page has time to
+// ask for the outcome.
 func (r Record) Receive(now time.Time, state string, answer oauth.Sensitive, outcome *Outcome) Record {
+	now = now.UTC().Truncate(time.Second)
 	return r.with(state, func(a *Attempt) {
-		a.ReceivedAt, a.Answer, a.Outcome = now.UTC().Truncate(time.Second), answer, outcome
-		if outcome != nil {
-			a.Verifier = oauth.Sensitive{}
+		switch {
+		case !a.Waits():
+			return
+		case outcome != nil:
+			a.Outcome, a.Verifier = outcome, oauth.Sensitive{}
+		default:
+			a.Answer = answer
 		}
+		a.ReceivedAt, a.Until = now, now.Add(AttemptLife)
 	})
 }
 
@@ -125,19 +159,35 @@ func (r Record) Waiting() *Attempt {
 
 // Take takes a code out of the record, since it is sent now: whoever reads the record later knows that it was, maybe.
 func (r Record) Take(state string, sendBefore time.Time) Record {
-	return r.with(state, func(a *Attempt) { a.Answer, a.SendBefore = oauth.Sensitive{}, sendBefore })
+	return r.with(state, func(a *Attempt) {
+		if a.Outcome == nil {
+			a.Answer, a.SendBefore = oauth.Sensitive{}, sendBefore.UTC().Truncate(time.Second)
+		}
+	})
 }
 
-// PutBack returns a code that reached nobody.
+// PutBack returns a code that reached nobody, unless the attempt has ended meanwhile. Each NotBefore is later than the one before, so that
+// Onto can tell which of two versions is newer.
 func (r Record) PutBack(state string, code oauth.Sensitive, notBefore time.Time) Record {
-	return r.with(state, func(a *Attempt) { a.Answer, a.SendBefore, a.NotBefore = code, time.Time{}, notBefore })
+	return r.with(state, func(a *Attempt) {
+		if a.Outcome != nil {
+			return
+		}
+		if notBefore = notBefore.UTC().Truncate(time.Second); !notBefore.After(a.NotBefore) {
+			notBefore = a.NotBefore.Add(time.Second)
+		}
+		a.Answer, a.SendBefore, a.NotBefore = code, time.Time{}, notBefore
+	})
 }
 
 // Settle ends an attempt.
 func (r Record) Settle(state string, outcome Outcome) Record {
-	return r.with(state, func(a *Attempt) {
-		a.Outcome, a.Answer, a.Verifier, a.SendBefore, a.NotBefore = &outcome, oauth.Sensitive{}, oauth.Sensitive{}, time.Time{}, time.Time{}
-	})
+	return r.with(state, func(a *Attempt) { a.end(&outcome) })
+}
+
+// end leaves nothing of an attempt that is secret.
+func (a *Attempt) end(outcome *Outcome) {
+	a.Outcome, a.Answer, a.Verifier, a.SendBefore, a.NotBefore = outcome, oauth.Sensitive{}, oauth.Sensitive{}, time.Time{}, time.Time{}
 }
 
 // Complete ends an attempt well: nothing is wanted any more.
@@ -153,7 +203,7 @@ func (r Record) Tidy(now time.Time, wanted *oauth.AuthorizationRequest) Record {
 	var kept []Attempt
 	for _, a := range r.Attempts {
 		if outcome := a.overtaken(now, wanted); outcome != nil {
-			a.Outcome, a.Answer, a.Verifier, a.SendBefore = outcome, oauth.Sensitive{}, oauth.Sensitive{}, time.Time{}
+			a.end(outcome)
 		}
 		if now.Before(a.Until) || a.Outcome == nil && !a.ReceivedAt.IsZero() {
 			kept = append(kept, a)

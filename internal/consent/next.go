@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Next is the first time after now at which Tidy or Invites gives another result, though nobody does anything; zero: there is none.
+// Next is the first time after now at which Tidy or Invites may give another result, or a code may be sent again, though nobody does
+// anything; zero: there is none.
 func (r Record) Next(now time.Time) time.Time {
 	times := []time.Time{r.TicketUntil.Add(-TicketRenewal)}
 	for _, a := range r.Attempts {

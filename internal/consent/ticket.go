@@ -33,9 +33,9 @@ func Hash(secret oauth.Sensitive) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// matches compares a secret with a hash in constant time. No hash is no match.
+// matches compares a secret with a hash in constant time. No hash is no match, nor is no secret.
 func matches(secret oauth.Sensitive, hash string) bool {
-	return hash != "" && subtle.ConstantTimeCompare([]byte(Hash(secret)), []byte(hash)) == 1
+	return hash != "" && !secret.IsEmpty() && subtle.ConstantTimeCompare([]byte(Hash(secret)), []byte(hash)) == 1
 }
 
 // Why a ticket can't be used.

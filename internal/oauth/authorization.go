@@ -1,7 +1,11 @@
 package oauth
 
 import (
+	"errors"
+	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 
 	"golang.org/x/oauth2"
@@ -27,7 +31,7 @@ type AuthorizationRequest struct {
 // AuthorizationRequest is the request of an interactive grant. The authorization endpoint must be known (see NeedsAuthorizationEndpoint).
 // The error is a *ConfigError.
 func (f *Flow) AuthorizationRequest(redirectURI string) (AuthorizationRequest, error) {
-	endpoint, _, err := parseEndpoint(f.Endpoints.AuthorizationURL)
+	endpoint, query, err := parseAuthorizationEndpoint(f.Endpoints.AuthorizationURL)
 	if err != nil {
 		var faults faults
 		faults.addSpec("spec.endpoints.authorizationURL %s", err)
@@ -37,9 +41,11 @@ func (f *Flow) AuthorizationRequest(redirectURI string) (AuthorizationRequest, e
 		RedirectURI: redirectURI, Implicit: f.Grant == Implicit, PKCE: f.Grant == AuthorizationCode && !f.Vendor.Grants[f.Grant].NoPKCE,
 		Issuer: f.Endpoints.IssuerURL, IssuerRequired: f.namesIssuer,
 	}
-	query := endpoint.Query() // what stands there already is kept (RFC 6749, section 3.1)
 	for name, value := range f.authorizationForm {
-		query.Set(name, value.Reveal())
+		query.Del(name)
+		if !value.IsEmpty() { // an empty one means the same as none (RFC 6749, section 3.1)
+			query.Set(name, value.Reveal())
+		}
 	}
 	query.Set("response_type", "code")
 	if request.Implicit {
@@ -53,6 +59,28 @@ func (f *Flow) AuthorizationRequest(redirectURI string) (AuthorizationRequest, e
 	endpoint.RawQuery = query.Encode()
 	request.URL = endpoint.String()
 	return request, nil
+}
+
+// parseAuthorizationEndpoint reads the endpoint and its query, which is kept (RFC 6749, section 3.1). The query can't bring parameters of the
+// protocol: a request object, say, would replace all that is sent beside it (RFC 9101, section 6.3), the code challenge too.
+func parseAuthorizationEndpoint(text string) (*url.URL, url.Values, error) {
+	endpoint, _, err := parseEndpoint(text)
+	if err != nil {
+		return nil, nil, err
+	}
+	query, err := url.ParseQuery(endpoint.RawQuery)
+	if err != nil {
+		return nil, nil, errors.New("must have a query that can be read, or none")
+	}
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		switch {
+		case isProtocolParameter(name):
+			return nil, nil, fmt.Errorf("must not hold %s in its query: it belongs to the protocol and is set by tokensync", quote(name))
+		case len(query[name]) > 1:
+			return nil, nil, fmt.Errorf("must not hold %s twice in its query", quote(name))
+		}
+	}
+	return endpoint, query, nil
 }
 
 // NewVerifier draws a code verifier: 43 characters from 256 random bits (RFC 7636, section 4.1).

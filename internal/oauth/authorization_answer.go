@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/url"
 	"strings"
@@ -12,7 +13,8 @@ import (
 type Refusal struct {
 	// Code is the error, reduced to the characters that RFC 6749 lets it have.
 	Code string
-	// Description is the server's text, reduced likewise and at most 200 bytes long; empty where there is none.
+	// Description is the server's text, reduced likewise and at most 200 bytes long, without anything that was sent or came with it; or what
+	// is wrong with a token that came. It is empty where there is nothing to tell.
 	Description string
 }
 
@@ -36,11 +38,8 @@ func (r AuthorizationRequest) Read(answer url.Values) (Sensitive, *Refusal) {
 	if !r.comesFromIssuer(answer.Get("iss")) {
 		return Sensitive{}, &Refusal{Code: IssuerMismatch}
 	}
-	if code := answer.Get("error"); code != "" {
-		quote := (&Request{}).quote
-		return Sensitive{}, &Refusal{
-			Code: quote(code, maxCodeLength), Description: quote(answer.Get("error_description"), maxDescriptionLength),
-		}
+	if answer.Get("error") != "" {
+		return Sensitive{}, r.refusal(answer)
 	}
 	if r.Implicit {
 		return r.readFragment(answer)
@@ -52,6 +51,43 @@ func (r AuthorizationRequest) Read(answer url.Values) (Sensitive, *Refusal) {
 	return NewSensitive(code), nil
 }
 
+// refusal reads the server's error.
+func (r AuthorizationRequest) refusal(answer url.Values) *Refusal {
+	said, code := r.exchanged(answer), answer.Get("error")
+	if !isAuthorizationError(code) {
+		code = cmp.Or(said.quote(code, maxCodeLength), UnusableAnswer)
+	}
+	return &Refusal{Code: code, Description: said.quote(answer.Get("error_description"), maxDescriptionLength)}
+}
+
+// exchanged is what must not be quoted, in the form of a request: what came beside the error, and what was sent, since parameters and the
+// client_id may stand in the credentials Secret.
+func (r AuthorizationRequest) exchanged(answer url.Values) *Request {
+	hidden := url.Values{}
+	if address, err := url.Parse(r.URL); err == nil {
+		hidden = address.Query()
+	}
+	for _, name := range []string{"response_type", "redirect_uri", "scope"} {
+		hidden.Del(name) // a person must see what is wrong with them
+	}
+	for _, name := range []string{"state", "code", "access_token", "refresh_token", "id_token"} {
+		hidden.Add(name, answer.Get(name))
+	}
+	return &Request{body: NewSensitive(hidden.Encode())}
+}
+
+// isAuthorizationError knows the errors of RFC 6749, section 4.1.2.1, and of OpenID Connect Core, section 3.1.2.6. They are words of the
+// protocol, and hide nothing, even where a parameter has such a value.
+func isAuthorizationError(code string) bool {
+	switch code {
+	case "invalid_request", "unauthorized_client", "access_denied", "unsupported_response_type", "invalid_scope", "server_error",
+		"temporarily_unavailable", "interaction_required", "login_required", "account_selection_required", "consent_required",
+		"invalid_request_uri", "invalid_request_object", "request_not_supported", "request_uri_not_supported", "registration_not_supported":
+		return true
+	}
+	return false
+}
+
 // comesFromIssuer follows RFC 9207, section 2.4: what the answer says must be the server that was asked, compared as text. Of a server whose
 // identifier is not known, at least the host must be that of its authorization endpoint.
 func (r AuthorizationRequest) comesFromIssuer(iss string) bool {
@@ -61,8 +97,9 @@ func (r AuthorizationRequest) comesFromIssuer(iss string) bool {
 	case r.Issuer != "":
 		return iss == r.Issuer
 	}
-	issuer, err := url.Parse(iss)
-	return err == nil && issuer.Host != "" && issuer.Host == r.Host()
+	_, named, err := parseEndpoint(iss)
+	_, asked, failed := parseEndpoint(r.URL)
+	return err == nil && failed == nil && named == asked
 }
 
 // isCode follows RFC 6749, appendix A.11: visible characters and space.
@@ -88,14 +125,15 @@ func (r AuthorizationRequest) readFragment(answer url.Values) (Sensitive, *Refus
 }
 
 // ImplicitToken is the token in an answer that Read returned for the grant Implicit (RFC 6749, section 4.2.2). Its life counts from
-// requestedAt, when the browser was sent to the vendor. A refresh token is never in it, whatever the server says. An error is always an
-// *Error.
+// requestedAt, when the browser was sent to the vendor. A refresh token is never in it, whatever the server says; nor an ID token, since
+// whoever holds the browser could have made it, and its signature is not checked (see Subject). An error is always an *Error.
 func ImplicitToken(answer Sensitive, requestedAt time.Time) (*Token, error) {
 	token, failure := readImplicit(answer)
 	if failure != nil {
 		return nil, failure
 	}
-	token.RequestedAt, token.RefreshToken = requestedAt.UTC().Truncate(time.Second), Sensitive{}
+	token.RequestedAt, token.RefreshToken, token.IDToken = requestedAt.UTC().Truncate(time.Second), Sensitive{}, Sensitive{}
+	token.RefreshTokenLifetime = 0
 	return token, nil
 }
 

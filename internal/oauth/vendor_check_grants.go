@@ -30,6 +30,9 @@ func (f *vendorFaults) checkGrant(path string, grant GrantType, details VendorGr
 	if details.NoScope && len(details.Scopes) > 0 {
 		f.add("%s.scopes: must be empty, since noScope is true", path)
 	}
+	if details.NoScope && len(details.TokenScopes) > 0 {
+		f.add("%s.tokenScopes: must be empty, since noScope is true", path)
+	}
 	f.checkScopes(path+".scopes", details.Scopes)
 	f.checkScopes(path+".tokenScopes", details.TokenScopes)
 	if details.ClientAuthentication != "" {

@@ -100,7 +100,9 @@ func (f *vendorFaults) checkCondition(path, name string, values []string) {
 // isTaken tells whether a parameter of a smaller name, or a fixed one, is sent under the same name whenever this one is.
 func (f *vendorFaults) isTaken(name string, placement Placement) bool {
 	for _, details := range f.vendor.Grants {
-		if _, fixed := details.TokenParameters[placement.As]; fixed && placement.Request == InTokenRequest {
+		_, inToken := details.TokenParameters[placement.As]
+		_, inAuthorization := details.AuthorizationParameters[placement.As]
+		if inToken && placement.Request == InTokenRequest || inAuthorization && placement.Request == InAuthorizationRequest {
 			return true
 		}
 	}
