@@ -371,3 +371,88 @@ func TestACodeIsExchangedOnceWhateverTheAnswer(t *testing.T) {
 		})
 	}
 }
+
+func TestTheAuthorizationEndpointIsDiscoveredWithItsIssuer(t *testing.T) {
+	w := newWorld(t, withPlatform(withPortal))
+	w.vendor.NameIssuer()
+	w.interactive("api", consented(), openID, func(o *v1alpha1.OAuthToken) {
+		issuer, _, _ := strings.Cut(w.vendor.TokenURL(oauthtest.Generic), "/oauth2")
+		o.Spec.Endpoints = &v1alpha1.Endpoints{IssuerURL: v1alpha1.URL(issuer)}
+	})
+	v := w.setOut("api", w.link("api", oauth.Sensitive{}))
+	request := v.offer.Request
+	if !request.IssuerRequired || request.Issuer == "" || !strings.HasPrefix(request.URL, request.Issuer) {
+		t.Fatalf("issuer %q, required: %t (rule P5)", request.Issuer, request.IssuerRequired)
+	}
+	answer := v.consents()
+	if answer.Get("iss") != request.Issuer {
+		t.Errorf("the answer's iss is %q, want %q", answer.Get("iss"), request.Issuer)
+	}
+	v.comesBack(answer)
+	w.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+}
+
+func TestWithoutARefreshTokenTheRemedyIsTold(t *testing.T) {
+	clock := fakeTime()
+	w := newWorld(t, withPlatform(withPortal), withClock(clock))
+	w.interactive("api", oauthtest.Client{Scopes: []string{"users"}})
+	w.authorize("api")
+	w.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+	w.eventually(func() string {
+		if w.events("api")[v1alpha1.EventRefreshTokenMissing] != 1 {
+			return "no event tells that the refresh token is missing"
+		}
+		return ""
+	})
+	w.pass(clock, 50*time.Minute, "api")
+	token := w.awaitCondition("api", v1alpha1.ConditionAuthorizationRequired, metav1.ConditionTrue, v1alpha1.ReasonAuthorizationRequired)
+	if got := message(token, v1alpha1.ConditionAuthorizationRequired); !strings.HasPrefix(got, "The vendor gave no refresh token") {
+		t.Errorf("the message is %q", got)
+	}
+}
+
+func TestACodeThatTheVendorWasTooBusyForIsSentAgain(t *testing.T) {
+	w := newWorld(t, withPlatform(withPortal))
+	w.interactive("api", consented())
+	v := w.setOut("api", w.link("api", oauth.Sensitive{}))
+	w.vendor.Fail(oauthtest.Match{Endpoint: oauthtest.TokenEndpoint, ClientID: "api"}, oauthtest.TooManyRequests(oauthtest.InSeconds(1)), oauthtest.Times(1))
+	v.comesBack(v.consents())
+	if outcome := v.outcome(); outcome.Result != consent.Completed {
+		t.Errorf("the outcome is %+v", outcome)
+	}
+	w.settled()
+	if n := w.codes("api"); n != 2 {
+		t.Errorf("the code was sent %d times, want twice: 429 says that it was not looked at", n)
+	}
+}
+
+func TestASpecThatChangesMeanwhileUsesNoCode(t *testing.T) {
+	w := newWorld(t, withPlatform(withPortal))
+	w.interactive("api", consented())
+	v := w.setOut("api", w.link("api", oauth.Sensitive{}))
+	answer := v.consents()
+	edit(w, &v1alpha1.OAuthToken{ObjectMeta: metav1.ObjectMeta{Name: "api"}}, func(o *v1alpha1.OAuthToken) { o.Spec.Scopes = []v1alpha1.Scope{"openid"} })
+	w.settled()
+	v.comesBack(answer)
+	if outcome := v.outcome(); outcome.Result != consent.SpecChanged {
+		t.Errorf("the outcome is %+v", outcome)
+	}
+	w.settled()
+	if n := w.codes("api"); n != 0 {
+		t.Errorf("%d codes were sent", n)
+	}
+}
+
+func TestADeletedStateSecretForgetsNobody(t *testing.T) {
+	w := newWorld(t, withPlatform(withPortal))
+	w.interactive("api", consented(), openID)
+	w.authorize("api")
+	w.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+	w.delete(state("api"))
+	w.annotate("api", v1alpha1.RenewRequestedAtAnnotation)
+	w.awaitCondition("api", v1alpha1.ConditionAuthorizationRequired, metav1.ConditionTrue, v1alpha1.ReasonAuthorizationRequired)
+	w.vendor.ConsentBy(oauthtest.Generic, &oauthtest.Consent{Subject: "mallory"})
+	if outcome := w.authorize("api").outcome(); outcome.Result != consent.SubjectMismatch {
+		t.Errorf("the outcome is %+v, want SubjectMismatch: status knows who it was", outcome)
+	}
+}
