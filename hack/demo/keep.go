@@ -18,7 +18,7 @@ func (s *stage) invite(ctx context.Context) error {
 	s.screen.heading("Connect these in a browser on this machine:")
 	lines := []string{""}
 	for _, t := range v.those(func(t tokenView) bool { return t.link != "" }) {
-		lines = append(lines, fmt.Sprintf("    %-14s %s", t.name, t.link))
+		lines = append(lines, fmt.Sprintf("    %-20s %s", t.name, t.link))
 	}
 	s.screen.say(strings.Join(append(lines,
 		"", "The played vendor knows "+personName+", with the password "+personPassword+". Your browser will warn of its certificate, which is the demo's own.",
