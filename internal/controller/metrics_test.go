@@ -137,3 +137,18 @@ func TestTheEndOfAClientSecretIsReadFromItsOwnersAnnotation(t *testing.T) {
 		}
 	}
 }
+
+func TestAuthorizationsAreCountedByResult(t *testing.T) {
+	r := &Reconciler{metrics: newMetrics()}
+	for range 2 {
+		r.ObserveAuthorization("counted-vendor", "Completed")
+	}
+	r.ObserveAuthorization("counted-vendor", "Denied")
+	want := map[string]float64{"tokensync_authorizations_total": 3}
+	if diff := cmp.Diff(want, series(t, "vendor", "counted-vendor")); diff != "" {
+		t.Errorf("series (-want +got):\n%s", diff)
+	}
+	if got := series(t, "result", "Denied")["tokensync_authorizations_total"]; got != 1 {
+		t.Errorf("%v denials are counted, want 1", got)
+	}
+}

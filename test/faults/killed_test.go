@@ -46,6 +46,20 @@ func (c *counter) struck() string {
 	return c.what
 }
 
+// killing kills the manager at the k-th request, before it is forwarded or after.
+func killing(m *harness.Member, k int, forwarded bool) *counter {
+	kill := func() error {
+		m.Kill()
+		return errKilled
+	}
+	return &counter{k: k, stroke: func() *harness.Stroke {
+		if forwarded {
+			return &harness.Stroke{After: kill}
+		}
+		return &harness.Stroke{Before: kill}
+	}}
+}
+
 // TestKilledAtEveryStep kills the manager at each request of a renewal, before it is forwarded and after, until a renewal has no further one.
 func TestKilledAtEveryStep(t *testing.T) {
 	for name, options := range map[string][]judge.Option{"rotation with reuse detection": nil, "spent tokens stay good": {judge.Lenient()}} {
@@ -78,16 +92,7 @@ func killAtStep(w *harness.World, m *harness.Member, k int, forwarded bool) bool
 	w.Authorize(name)
 	w.Settle(m)
 	served, kept := w.Served(name), w.Kept(name)
-	c := &counter{k: k, stroke: func() *harness.Stroke {
-		kill := func() error {
-			m.Kill()
-			return errKilled
-		}
-		if forwarded {
-			return &harness.Stroke{After: kill}
-		}
-		return &harness.Stroke{Before: kill}
-	}}
+	c := killing(m, k, forwarded)
 	m.API.Strike(c.rule)
 	w.Vendor.Strike(c.rule)
 	w.Renew(name, "now")
@@ -146,16 +151,7 @@ func killWhileAuthorizing(w *harness.World, m *harness.Member, k int, forwarded 
 	w.Create(name)
 	link := w.Link(name)
 	w.Settle(m)
-	c := &counter{k: k, stroke: func() *harness.Stroke {
-		kill := func() error {
-			m.Kill()
-			return errKilled
-		}
-		if forwarded {
-			return &harness.Stroke{After: kill}
-		}
-		return &harness.Stroke{Before: kill}
-	}}
+	c := killing(m, k, forwarded)
 	m.API.Strike(c.rule)
 	w.Vendor.Strike(c.rule)
 	_ = w.Browse(link) // it may find that the portal is gone
