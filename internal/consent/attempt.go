@@ -85,33 +85,6 @@ func (r Record) Begin(now time.Time, ticket oauth.Sensitive, begun Attempt) (Rec
 	return r, nil
 }
 
-// atMost copies attempts and drops those that are too many: those that have ended before those whose browser may come back, and an answer
-// that is not settled last, each time the oldest first. So nobody pushes a code out by beginning again and again.
-func atMost(limit int, attempts []Attempt) []Attempt {
-	attempts = slices.Clone(attempts)
-	for len(attempts) > limit {
-		least := 0
-		for i, a := range attempts {
-			if a.worth() < attempts[least].worth() {
-				least = i
-			}
-		}
-		attempts = slices.Delete(attempts, least, least+1)
-	}
-	return attempts
-}
-
-// worth is what would be lost with an attempt.
-func (a Attempt) worth() int {
-	switch {
-	case a.Outcome != nil:
-		return 0 // a page
-	case a.Waits():
-		return 1 // a person's way to the vendor and back
-	}
-	return 2 // a code
-}
-
 // Find returns the attempt that a browser began: both its state and the key of its cookie must match. The error is ErrUnknown or
 // ErrExpired.
 func (r Record) Find(now time.Time, state, browser oauth.Sensitive) (Attempt, error) {
@@ -240,4 +213,31 @@ func (r Record) with(state string, change func(*Attempt)) Record {
 		}
 	}
 	return r
+}
+
+// atMost copies attempts and drops those that are too many: those that have ended before those whose browser may come back, and an answer
+// that is not settled last, each time the oldest first. So nobody pushes a code out by beginning again and again.
+func atMost(limit int, attempts []Attempt) []Attempt {
+	attempts = slices.Clone(attempts)
+	for len(attempts) > limit {
+		least := 0
+		for i, a := range attempts {
+			if a.worth() < attempts[least].worth() {
+				least = i
+			}
+		}
+		attempts = slices.Delete(attempts, least, least+1)
+	}
+	return attempts
+}
+
+// worth is what would be lost with an attempt.
+func (a Attempt) worth() int {
+	switch {
+	case a.Outcome != nil:
+		return 0 // a page
+	case a.Waits():
+		return 1 // a person's way to the vendor and back
+	}
+	return 2 // a code
 }
