@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"maps"
 	"net/url"
 	"regexp"
 	"strings"
@@ -69,7 +70,8 @@ func TestAuthorizationRequests(t *testing.T) {
 		},
 		"Genesys Cloud, implicit": {
 			interactiveFlow(t, "genesys-cloud", Implicit, map[string]string{"region": "mypurecloud.ie"}),
-			"https://login.mypurecloud.ie/oauth/authorize", url.Values{"response_type": {"token"}},
+			"https://login.mypurecloud.ie/oauth/authorize",
+			url.Values{"response_type": {"token"}},
 		},
 		"ABBYY Vantage, whose product and offline access are asked for here": {
 			interactiveFlow(t, "abbyy-vantage", AuthorizationCode, map[string]string{"region": "eu"}), "https://vantage-eu.abbyy.com/auth2/connect/authorize",
@@ -98,12 +100,10 @@ func TestAuthorizationRequests(t *testing.T) {
 	}
 }
 
-func joined(maps ...url.Values) url.Values {
+func joined(parts ...url.Values) url.Values {
 	all := url.Values{}
-	for _, values := range maps {
-		for name, value := range values {
-			all[name] = value
-		}
+	for _, part := range parts {
+		maps.Copy(all, part)
 	}
 	return all
 }
@@ -121,7 +121,8 @@ func TestCodeRequestsT10P1(t *testing.T) {
 		},
 		"ABBYY Vantage, which wants the scope here too": {
 			interactiveFlow(t, "abbyy-vantage", AuthorizationCode, map[string]string{"region": "us"}),
-			url.Values{"client_id": {"a client"}, "client_secret": {"a secret"}, "scope": {"openid permissions global.wildcard offline_access"}}, "",
+			url.Values{"client_id": {"a client"}, "client_secret": {"a secret"}, "scope": {"openid permissions global.wildcard offline_access"}},
+			"",
 		},
 		"a client without a secret": {
 			interactiveFlow(t, "generic", AuthorizationCode, nil, func(s *Settings) { s.ClientAuthentication = None }), url.Values{"client_id": {"a client"}}, "",
