@@ -11,12 +11,12 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
-	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
@@ -35,7 +35,6 @@ type authorization struct {
 
 	cluster   *genericclioptions.ConfigFlags
 	open      opener
-	clock     clock.PassiveClock
 	noBrowser bool
 	timeout   time.Duration
 	portal    portal
@@ -44,7 +43,7 @@ type authorization struct {
 }
 
 func newAuthorizeCommand(cluster *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams, open opener) *cobra.Command {
-	a := &authorization{IOStreams: streams, cluster: cluster, open: open, clock: clock.RealClock{}}
+	a := &authorization{IOStreams: streams, cluster: cluster, open: open}
 	command := &cobra.Command{
 		Use: "authorize NAME", Args: cobra.ExactArgs(1), Short: "Open the link by which you authorize a token, and wait for the outcome",
 		Long: "Open the link in status.authorization.url of an OAuthToken in your browser, wait until you have authorized, and tell what came of it.\n" +
@@ -119,11 +118,11 @@ func (a *authorization) run(ctx context.Context, name string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	began := a.clock.Now()
+	before := seenAt(a.events(ctx))
 	if err := a.show(ctx, link); err != nil {
 		return err
 	}
-	return a.awaitOutcome(ctx, link, began)
+	return a.awaitOutcome(ctx, link, before)
 }
 
 func (a *authorization) say(format string, values ...any) {
@@ -178,7 +177,7 @@ func (a *authorization) show(ctx context.Context, link string) error {
 }
 
 // awaitOutcome waits until nobody needs to authorize any more, or a warning tells that nothing came of the attempt.
-func (a *authorization) awaitOutcome(ctx context.Context, link string, began time.Time) error {
+func (a *authorization) awaitOutcome(ctx context.Context, link string, before map[types.UID]time.Time) error {
 	token, used := &v1alpha1.OAuthToken{}, false
 	err := wait.PollUntilContextCancel(ctx, pace, true, func(ctx context.Context) (bool, error) {
 		if err := a.client.Get(ctx, a.key, token); err != nil {
@@ -192,7 +191,7 @@ func (a *authorization) awaitOutcome(ctx context.Context, link string, began tim
 			used = true
 			a.say("The link is in use.")
 		}
-		if failure := failureSince(a.events(ctx), began); used && failure != "" {
+		if failure := newFailure(a.events(ctx), before); used && failure != "" {
 			return false, fmt.Errorf("%s is not connected. %s\nTo try again: kubectl tokensync authorize %s -n %s", a.key.Name, failure, a.key.Name, a.key.Namespace)
 		}
 		return false, nil

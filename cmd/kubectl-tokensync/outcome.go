@@ -5,8 +5,10 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 )
@@ -70,16 +72,32 @@ func summary(token *v1alpha1.OAuthToken) string {
 	return strings.Join(parts, "; ")
 }
 
-// failureSince is the last warning about a person's attempt since a time; empty: none.
-func failureSince(events []eventsv1.Event, began time.Time) string {
-	failure, latest := "", began.Add(-time.Second) // events are as exact as a second at times
+// seenAt is when each event was last seen, by its UID.
+func seenAt(events []eventsv1.Event) map[types.UID]time.Time {
+	seen := map[types.UID]time.Time{}
+	for i := range events {
+		seen[events[i].UID] = lastSeen(&events[i])
+	}
+	return seen
+}
+
+func lastSeen(event *eventsv1.Event) time.Time {
+	if event.Series != nil && event.Series.LastObservedTime.After(event.EventTime.Time) {
+		return event.Series.LastObservedTime.Time
+	}
+	return event.EventTime.Time
+}
+
+// newFailure is the last warning about a person's attempt that was not there before; empty: none. Clocks of two machines are not compared.
+func newFailure(events []eventsv1.Event, before map[types.UID]time.Time) string {
+	failure, latest := "", time.Time{}
 	for i := range events {
 		event := &events[i]
-		at := event.EventTime.Time
-		if event.Series != nil && event.Series.LastObservedTime.After(at) {
-			at = event.Series.LastObservedTime.Time
+		at := lastSeen(event)
+		if known, ok := before[event.UID]; ok && !at.After(known) {
+			continue
 		}
-		if event.Type == "Warning" && endsAttempt(event.Reason) && at.After(latest) {
+		if event.Type == corev1.EventTypeWarning && endsAttempt(event.Reason) && at.After(latest) {
 			failure, latest = event.Reason+": "+event.Note, at
 		}
 	}

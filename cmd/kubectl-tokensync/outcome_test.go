@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 )
@@ -64,18 +65,22 @@ func TestHowAnOAuthTokenStands(t *testing.T) {
 func TestOnlyAWarningOfThisAttemptIsAFailure(t *testing.T) {
 	began := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	event := func(kind, reason string, after time.Duration) eventsv1.Event {
-		return eventsv1.Event{Type: kind, Reason: reason, Note: "note", EventTime: metav1.NewMicroTime(began.Add(after))}
+		return eventsv1.Event{
+			ObjectMeta: metav1.ObjectMeta{UID: types.UID(reason + after.String())}, Type: kind, Reason: reason, Note: "note",
+			EventTime: metav1.NewMicroTime(began.Add(after)),
+		}
 	}
-	denied := event("Warning", v1alpha1.ReasonAccessDenied, time.Minute)
-	repeated := event("Warning", v1alpha1.ReasonAccessDenied, -time.Hour)
+	earlier, denied := event("Warning", v1alpha1.ReasonAccessDenied, 0), event("Warning", v1alpha1.ReasonAccessDenied, time.Minute)
+	repeated := earlier
 	repeated.Series = &eventsv1.EventSeries{LastObservedTime: metav1.NewMicroTime(began.Add(time.Minute))}
 	for name, test := range map[string]struct {
 		events []eventsv1.Event
 		want   string
 	}{
 		"none":                              {nil, ""},
-		"one of an earlier attempt":         {[]eventsv1.Event{event("Warning", v1alpha1.ReasonAccessDenied, -time.Hour)}, ""},
-		"a denial":                          {[]eventsv1.Event{denied}, "AccessDenied: note"},
+		"one of an earlier attempt":         {[]eventsv1.Event{earlier}, ""},
+		"a denial":                          {[]eventsv1.Event{earlier, denied}, "AccessDenied: note"},
+		"a denial, of a clock that is late": {[]eventsv1.Event{event("Warning", v1alpha1.ReasonAccessDenied, -time.Hour)}, "AccessDenied: note"},
 		"a denial that repeats an earlier":  {[]eventsv1.Event{repeated}, "AccessDenied: note"},
 		"the last of several":               {[]eventsv1.Event{event("Warning", v1alpha1.ReasonInvalidGrant, 2*time.Minute), denied}, "InvalidGrant: note"},
 		"a warning about something else":    {[]eventsv1.Event{event("Warning", v1alpha1.EventDiscouragedGrant, time.Minute)}, ""},
@@ -83,7 +88,7 @@ func TestOnlyAWarningOfThisAttemptIsAFailure(t *testing.T) {
 		"an outage, which is waited out":    {[]eventsv1.Event{event("Warning", v1alpha1.ReasonVendorUnavailable, time.Minute)}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := failureSince(test.events, began); got != test.want {
+			if got := newFailure(test.events, seenAt([]eventsv1.Event{earlier})); got != test.want {
 				t.Errorf("the failure is %q, want %q", got, test.want)
 			}
 		})
