@@ -266,6 +266,12 @@ func TestAnotherPersonIsRefusedUnlessTheAnnotationAllowsIt(t *testing.T) {
 	w.nudge("api")
 	w.link("api", oauth.Sensitive{})
 	w.pass(clock, time.Minute, "api") // the refresh that was due has just been made
+	w.eventually(func() string {
+		if w.events("api")[v1alpha1.EventRefreshTokenExpiring] != 1 {
+			return "no warning 7 days before the refresh token's end, which no refresh has moved (rule R5)"
+		}
+		return ""
+	})
 	w.vendor.ConsentBy(oauthtest.Generic, &oauthtest.Consent{Subject: "mallory"})
 	v := w.authorize("api")
 	if outcome := v.outcome(); outcome.Result != consent.SubjectMismatch || outcome.Subject != "mallory" {
@@ -373,23 +379,30 @@ func TestACodeIsExchangedOnceWhateverTheAnswer(t *testing.T) {
 }
 
 func TestTheAuthorizationEndpointIsDiscoveredWithItsIssuer(t *testing.T) {
-	w := newWorld(t, withPlatform(withPortal))
-	w.vendor.NameIssuer()
-	w.interactive("api", consented(), openID, func(o *v1alpha1.OAuthToken) {
-		issuer, _, _ := strings.Cut(w.vendor.TokenURL(oauthtest.Generic), "/oauth2")
-		o.Spec.Endpoints = &v1alpha1.Endpoints{IssuerURL: v1alpha1.URL(issuer)}
-	})
-	v := w.setOut("api", w.link("api", oauth.Sensitive{}))
-	request := v.offer.Request
-	if !request.IssuerRequired || request.Issuer == "" || !strings.HasPrefix(request.URL, request.Issuer) {
-		t.Fatalf("issuer %q, required: %t (rule P5)", request.Issuer, request.IssuerRequired)
+	for name, stated := range map[string]bool{"nothing but the issuer is stated": false, "the authorization endpoint is stated": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, withPlatform(withPortal))
+			w.vendor.NameIssuer()
+			w.interactive("api", consented(), openID, func(o *v1alpha1.OAuthToken) {
+				issuer, _, _ := strings.Cut(w.vendor.TokenURL(oauthtest.Generic), "/oauth2")
+				o.Spec.Endpoints.TokenURL, o.Spec.Endpoints.IssuerURL = "", v1alpha1.URL(issuer)
+				if !stated {
+					o.Spec.Endpoints.AuthorizationURL = ""
+				}
+			})
+			v := w.setOut("api", w.link("api", oauth.Sensitive{}))
+			request := v.offer.Request
+			if !request.IssuerRequired || request.Issuer == "" || !strings.HasPrefix(request.URL, request.Issuer) {
+				t.Fatalf("issuer %q, required: %t (rule P5)", request.Issuer, request.IssuerRequired)
+			}
+			answer := v.consents()
+			if answer.Get("iss") != request.Issuer {
+				t.Errorf("the answer's iss is %q, want %q", answer.Get("iss"), request.Issuer)
+			}
+			v.comesBack(answer)
+			w.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+		})
 	}
-	answer := v.consents()
-	if answer.Get("iss") != request.Issuer {
-		t.Errorf("the answer's iss is %q, want %q", answer.Get("iss"), request.Issuer)
-	}
-	v.comesBack(answer)
-	w.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
 }
 
 func TestWithoutARefreshTokenTheRemedyIsTold(t *testing.T) {

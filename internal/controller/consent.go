@@ -62,7 +62,7 @@ func consentSoon(keep keepsake) time.Time {
 // tidyConsent ends what time has ended of attempts to authorize.
 func (r *plan) tidyConsent(now time.Time) {
 	var wanted *oauth.AuthorizationRequest
-	if r.flow != nil && r.flow.IsInteractive() && !r.flow.NeedsAuthorizationEndpoint() {
+	if r.flow != nil && r.flow.IsInteractive() && !r.flow.NeedsDiscovery() && !r.flow.NeedsAuthorizationEndpoint() {
 		if request, err := r.flow.AuthorizationRequest(r.portalURL + callbackPath); err == nil {
 			wanted = &request
 		}
