@@ -73,7 +73,7 @@ test: ## Run every test with the race detector (PKG=./internal/oauth/... for som
 .PHONY: e2e
 e2e: ## Run the real manager against faults, an authorization server of others, and a browser (needs chromium and npm; PKG=./browser for some)
 	@cd test/browser && npm ci --silent --no-audit --no-fund
-	@$(WITH_CONTROL_PLANE); cd test && go test -timeout=20m -parallel=8 $(PKG)
+	@$(WITH_CONTROL_PLANE); cd test && go test -count=1 -timeout=20m -parallel=8 $(PKG) # the cache does not see what they build
 
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME (10s) each
