@@ -82,7 +82,8 @@ type RefreshTokenStatus struct {
 
 // AuthorizationStatus tells of a person's consent.
 type AuthorizationStatus struct {
-	// url is to be opened in a browser. It is there only while authorization is required, and ends with its use.
+	// url is to be opened in a browser. It is there only while authorization is required or soon will be, works once, and is replaced when
+	// it was used or is a day old.
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
 	URL string `json:"url,omitempty"`
@@ -90,7 +91,8 @@ type AuthorizationStatus struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self >= timestamp('1970-01-01T00:00:00Z')",message="must be a time such as 2026-01-31T12:00:00Z"
 	RequestedAt *metav1.Time `json:"requestedAt,omitempty"`
-	// subject is the identity that authorized, where the vendor tells it.
+	// subject is the identity that authorized last, where the vendor tells it (sub of the ID token). Another one is refused unless the
+	// annotation tokensync.dev/allow-subject-change is "true".
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Subject string `json:"subject,omitempty"`
