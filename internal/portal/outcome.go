@@ -23,12 +23,19 @@ const (
 
 // outcome waits for the end of an attempt and shows it, to the browser that began it.
 func (s *site) outcome(w http.ResponseWriter, r *http.Request) {
+	if s.limit.exhausted(r) {
+		s.refuse(w, r, errGuesses)
+		return
+	}
 	of, key, ok := s.attemptOf(r, r.PathValue("attempt"))
 	if !ok {
 		s.show(w, r, http.StatusForbidden, page{Heading: "browser.heading", Tone: toneBad, Says: says("browser.text")})
 		return
 	}
 	attempt, err := s.await(r.Context(), of, r.PathValue("attempt"), key)
+	if isAbsence(err) { // each one costs the API server a read, whoever forged the cookie
+		s.limit.failed(r)
+	}
 	switch {
 	case err != nil:
 		s.refuse(w, r, err)

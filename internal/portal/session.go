@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tokensync.dev/tokensync/internal/consent"
@@ -76,8 +77,8 @@ func (s *site) attemptOf(r *http.Request, name string) (of client.ObjectKey, key
 		return of, key, false
 	}
 	parts := strings.Split(sent.Value, "/")
-	if len(parts) != 3 || parts[0] == "" || parts[1] == "" {
-		return of, key, false
+	if len(parts) != 3 || len(validation.IsDNS1123Label(parts[0])) > 0 || len(validation.IsDNS1123Subdomain(parts[1])) > 0 {
+		return of, key, false // strangers may send any cookie: the API server is asked for nothing that can't be there
 	}
 	return client.ObjectKey{Namespace: parts[0], Name: parts[1]}, oauth.NewSensitive(parts[2]), true
 }
