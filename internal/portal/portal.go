@@ -128,13 +128,19 @@ func (s *site) route(routes *http.ServeMux, w http.ResponseWriter, r *http.Reque
 		plain.URL.Path, plain.URL.RawPath = "/"+rest, ""
 	}
 	_, pattern := routes.Handler(plain)
-	asked := r.Clone(r.Context())
-	asked.Method, asked.URL = http.MethodGet, plain.URL
-	_, readable := routes.Handler(asked)
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		asked := r.Clone(r.Context())
+		asked.Method, asked.URL = method, plain.URL
+		if _, taken := routes.Handler(asked); taken != "" {
+			allowed = append(allowed, method)
+		}
+	}
 	switch {
-	case path.Clean(plain.URL.Path) != plain.URL.Path, pattern == "" && readable == "":
+	case path.Clean(plain.URL.Path) != plain.URL.Path, len(allowed) == 0:
 		s.show(w, r, http.StatusNotFound, page{Heading: "absent.heading", Says: says("absent.text")})
 	case pattern == "":
+		w.Header().Set("Allow", strings.Join(allowed, ", ")) // RFC 9110, section 15.5.6
 		s.show(w, r, http.StatusMethodNotAllowed, page{Heading: "absent.heading", Says: says("absent.text")})
 	default:
 		routes.ServeHTTP(w, plain)

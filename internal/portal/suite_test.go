@@ -301,6 +301,9 @@ func (b *browser) send(method, path string, form url.Values, headers ...string) 
 	}
 	for i := 0; i+1 < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])
+		if headers[i] == "Host" {
+			request.Host = headers[i+1] // the client does not send the header
+		}
 	}
 	response, err := b.http.Do(request)
 	if err != nil {
