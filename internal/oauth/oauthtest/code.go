@@ -24,16 +24,19 @@ type code struct {
 	subject     string
 	end         time.Time
 	used        bool
-	family      *family // that came of it
+	replayed    bool
+	family      *family // that came of it; nil: none
+	accessToken string  // that came of it
 }
 
-// newCode makes a code for what an authorization request asked for.
-func (v *vault) newCode(now time.Time, client Client, query url.Values, subject string) string {
+// newCode makes a client's code for what an authorization request asked for.
+func (v *vault) newCode(now time.Time, client clientKey, query url.Values, subject string) string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.sweep(now)
 	value := rand.Text()
 	v.codes[value] = &code{
-		client: clientKey{client.Vendor, client.ID}, redirectURI: query.Get("redirect_uri"), challenge: query.Get("code_challenge"),
+		client: client, redirectURI: query.Get("redirect_uri"), challenge: query.Get("code_challenge"),
 		scope: query.Get("scope"), subject: subject, end: now.Add(codeLife),
 	}
 	return value
@@ -48,23 +51,47 @@ func (v *vault) spend(now time.Time, client Client, form url.Values) (*code, *re
 		return nil, refuse(invalidGrant, "the code is not known")
 	}
 	if known.used {
-		if known.family != nil {
-			known.family.revoked = true
-		}
+		known.replayed = true
+		v.undo(known)
 		return nil, refuse(invalidGrant, "the code was used before")
 	}
 	known.used = true
-	switch sum := sha256.Sum256([]byte(form.Get("code_verifier"))); {
+	verifier := form.Get("code_verifier")
+	switch sum := sha256.Sum256([]byte(verifier)); {
 	case !now.Before(known.end):
 		return nil, refuse(invalidGrant, "the code has expired")
 	case form.Get("redirect_uri") != known.redirectURI:
 		return nil, refuse(invalidGrant, "redirect_uri differs from that of the authorization request")
 	case known.challenge != "" && base64.RawURLEncoding.EncodeToString(sum[:]) != known.challenge:
 		return nil, refuse(invalidGrant, "the code verifier does not match")
-	case known.challenge == "" && form.Has("code_verifier"):
+	case known.challenge != "" && !isVerifier(verifier):
+		return nil, refuse(invalidGrant, "the code verifier must have 43 to 128 unreserved characters")
+	case known.challenge == "" && verifier != "": // RFC 9700, section 2.1.1: somebody took the challenge away
 		return nil, refuse(invalidGrant, "there was no code challenge")
 	}
 	return known, nil
+}
+
+// gave takes note of what came of a code, and takes it back where the code came a second time meanwhile.
+func (v *vault) gave(spent *code, line *family, accessToken string) {
+	spent.family, spent.accessToken = line, accessToken
+	if spent.replayed {
+		v.undo(spent)
+	}
+}
+
+// undo ends all that came of a code.
+func (v *vault) undo(spent *code) {
+	delete(v.access, spent.accessToken)
+	if spent.family != nil {
+		spent.family.revoked = true
+	}
+}
+
+// isVerifier follows RFC 7636, section 4.1.
+func isVerifier(verifier string) bool {
+	const unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+	return len(verifier) >= 43 && len(verifier) <= 128 && strings.Trim(verifier, unreserved) == ""
 }
 
 // authorizationCode is RFC 6749, section 4.1.3, for all vendors that have it.
@@ -96,7 +123,7 @@ func (x *exchange) idToken(client Client, p permit) string {
 	}
 	now := x.server.now()
 	claims, err := json.Marshal(map[string]any{
-		"iss": x.origin() + x.place.prefix, "sub": p.subject, "aud": client.ID, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
+		"iss": x.issuer(), "sub": p.subject, "aud": client.ID, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
 	})
 	if err != nil {
 		return ""

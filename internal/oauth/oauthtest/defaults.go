@@ -55,8 +55,9 @@ func (s *Server) registerExamples() {
 	)
 	s.SetPassword(User{SFR, "sfrxxx01-sfrresell", "api-admin", exampleSecret})
 	s.SetPassword(User{ABBYY, exampleTenant, "integration@acme.example", exampleSecret})
-	for _, vendor := range []Vendor{Genesys, ABBYY, Generic} { // who consents at the vendor's pages
-		s.SetPassword(User{vendor, "", "ada", exampleSecret})
+	// who signs in at the vendors' pages
+	for vendor, tenant := range map[Vendor]string{Genesys: "", ABBYY: exampleTenant, Generic: ""} {
+		s.SetPassword(User{vendor, tenant, ExampleUsername, ExamplePassword})
 	}
 }
 

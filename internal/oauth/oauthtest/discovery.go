@@ -34,6 +34,18 @@ func (x *exchange) discovery() (answer, Outcome) {
 	return a, Served
 }
 
+// issuer is the identifier of the server that this endpoint belongs to, as its metadata have it.
+func (x *exchange) issuer() string {
+	endpoint := "token_endpoint"
+	if x.place.endpoint == AuthorizationEndpoint {
+		endpoint = "authorization_endpoint"
+	}
+	if path := x.dialect().metadata[endpoint]; path != "" {
+		return x.origin() + strings.TrimSuffix(x.request.URL.Path, path)
+	}
+	return x.origin() + x.place.prefix
+}
+
 // origin is the scheme and host that the client used.
 func (x *exchange) origin() string {
 	if x.request.TLS == nil {

@@ -9,7 +9,8 @@
 //	form.go           reading a form strictly (RFC 6749, sections 3.2 and 2.3.1, appendix B)
 //	grant.go          what all vendors share; dialect.go: in what they differ; sfr.go, genesys.go, bright_pattern.go, abbyy.go and
 //	                  generic.go: what each documents
-//	authorize.go      the authorization endpoint, with its pages; code.go: codes, code challenges and ID tokens
+//	authorize.go      the authorization endpoint; sign_in.go: its pages; consent.go: the person who needs none
+//	code.go           codes, code challenges and ID tokens
 //	assertion.go      judging SAML 2.0 assertions (RFC 7522, section 3)
 //	vault.go          tokens, rotation and reuse detection (RFC 9700, section 4.14.2); introspection.go: looking into it
 //	answer.go         answers, in each vendor's own form

@@ -11,14 +11,14 @@ import (
 )
 
 // Outcome is what the vendor did with a request, whether or not the client got to know. Refusals have the error code of RFC 6749,
-// section 5.2, for an outcome, such as "invalid_grant".
+// sections 4.1.2.1 and 5.2, for an outcome, such as "invalid_grant".
 type Outcome string
 
 // The outcomes that are no refusals.
 const (
 	Issued    Outcome = "issued"
 	Revoked   Outcome = "revoked"
-	Served    Outcome = "served"    // a discovery document or the resource
+	Served    Outcome = "served"    // a discovery document, the page to sign in, or the resource
 	Faulted   Outcome = "faulted"   // a fault kept the vendor from doing anything
 	Abandoned Outcome = "abandoned" // the client left before the vendor did anything
 	NotFound  Outcome = "not_found"
@@ -40,7 +40,18 @@ type Request struct {
 	Status   int    // of the answer; 0 where the connection was dropped before
 
 	header http.Header
+	query  string
 	body   string
+}
+
+// Query is the query of the request's URL as sent, secrets included: at the authorization endpoint, all that was asked for. It is empty
+// where it can't be read.
+func (r Request) Query() url.Values {
+	query, err := url.ParseQuery(r.query)
+	if err != nil {
+		return url.Values{}
+	}
+	return query
 }
 
 // Form is the request's body as sent, secrets included; empty where it is no form.
@@ -70,7 +81,7 @@ func (x *exchange) report(outcome Outcome, status int) Request {
 		Time: x.arrived, Vendor: s.vendor, Endpoint: s.endpoint, ClientID: s.clientID, Grant: s.grant,
 		Method: x.request.Method, Host: x.request.Host, Path: x.request.URL.Path,
 		Outcome: outcome, Fault: x.fault.name, Status: status,
-		header: x.request.Header, body: x.body,
+		header: x.request.Header, query: x.request.URL.RawQuery, body: x.body,
 	}
 }
 

@@ -75,6 +75,16 @@ func (s *Server) TokenURL(vendor Vendor) string {
 	return s.URL() + d.prefix + d.tokenPath
 }
 
+// AuthorizationURL is the vendor's authorization endpoint on this server; empty where the vendor documents none.
+func (s *Server) AuthorizationURL(vendor Vendor) string {
+	for _, p := range paths() {
+		if p.vendor == vendor && p.endpoint == AuthorizationEndpoint {
+			return s.URL() + s.dialects[vendor].prefix + p.pattern
+		}
+	}
+	return ""
+}
+
 // RevocationURL is the vendor's revocation endpoint on this server; empty where the vendor documents none.
 func (s *Server) RevocationURL(vendor Vendor) string {
 	path := s.dialects[vendor].metadata["revocation_endpoint"]

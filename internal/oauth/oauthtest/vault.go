@@ -70,28 +70,33 @@ func (v *vault) issue(now time.Time, o order) issued {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.sweep(now)
-	result := issued{refreshToken: o.permit.refreshToken, scope: o.permit.scope, lifetime: o.lifetime}
+	result := issued{refreshToken: o.permit.refreshToken, scope: o.permit.scope}
 	line := o.permit.family
 	if o.permit.startsFamily {
 		line = v.start(now, o.client, o.permit.scope)
 		result.refreshToken = line.live
-		if o.permit.code != nil {
-			o.permit.code.family = line
-		}
 	}
+	result.accessToken, result.lifetime = v.accessToken(now, o, line)
+	if o.permit.code != nil {
+		v.gave(o.permit.code, line, result.accessToken)
+	}
+	return result
+}
+
+// accessToken makes a token, or finds one where the fault wants no new one, and tells the life to announce.
+func (v *vault) accessToken(now time.Time, o order, line *family) (string, time.Duration) {
 	key := subject{vendor: o.client.Vendor, clientID: o.client.ID, grant: o.permit.scope}
 	if token, again := v.cached(now, key, o.fault); again {
-		result.accessToken, result.lifetime = token, v.access[token].end.Sub(now)
-		return result
+		return token, v.access[token].end.Sub(now)
 	}
 	end := now.Add(o.lifetime)
 	if o.fault.trueLifetime != 0 {
 		end = now.Add(o.fault.trueLifetime)
 	}
-	result.accessToken = rand.Text() + rand.Text()
-	v.access[result.accessToken] = accessToken{o.client.Vendor, o.client.ID, o.permit.scope, end, line}
-	v.latest[key] = result.accessToken
-	return result
+	token := rand.Text() + rand.Text()
+	v.access[token] = accessToken{o.client.Vendor, o.client.ID, o.permit.scope, end, line}
+	v.latest[key] = token
+	return token, o.lifetime
 }
 
 // cached is the token that was issued before, where the fault wants it handed out again and it is still live.
@@ -174,7 +179,7 @@ func (v *vault) live(now time.Time, token string) bool {
 
 // sweep throws out what has expired, each time that the vault has doubled.
 func (v *vault) sweep(now time.Time) {
-	if len(v.access)+len(v.refreshers)+len(v.assertions) < v.crowded {
+	if len(v.access)+len(v.refreshers)+len(v.assertions)+len(v.codes) < v.crowded {
 		return
 	}
 	for token := range v.access {
@@ -197,5 +202,5 @@ func (v *vault) sweep(now time.Time) {
 			delete(v.codes, value)
 		}
 	}
-	v.crowded = 2*(len(v.access)+len(v.refreshers)+len(v.assertions)) + 1024
+	v.crowded = 2*(len(v.access)+len(v.refreshers)+len(v.assertions)+len(v.codes)) + 1024
 }
