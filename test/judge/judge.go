@@ -15,17 +15,7 @@ import (
 	"github.com/ory/fosite"
 	"github.com/ory/fosite/compose"
 	"github.com/ory/fosite/handler/openid"
-	"github.com/ory/fosite/storage"
 	"github.com/ory/fosite/token/jwt"
-	"golang.org/x/crypto/bcrypt"
-)
-
-// The client that the judge knows, and the person.
-const (
-	ClientID     = "tokensync"
-	ClientSecret = "a secret, with: signs % of + its own"
-	Person       = "ada"
-	Password     = "correct horse"
 )
 
 // Judge is the server. It listens until its test ends.
@@ -35,20 +25,21 @@ type Judge struct {
 	// CABundle is the certificate to trust, in PEM.
 	CABundle []byte
 
+	fixed bool // refreshes bring no refresh token
+
+	mu       sync.Mutex // one request at a time: neither fosite's memory nor its configuration is made for more
 	provider fosite.OAuth2Provider
 	strategy compose.CommonStrategy
 	store    *store
-
-	mu     sync.Mutex
-	grants map[string]int // granted requests at the token endpoint, by grant_type
+	grants   map[string]int // granted requests at the token endpoint, by grant_type
 }
 
 // Option changes a Judge before it starts.
 type Option func(*settings)
 
 type settings struct {
-	life    time.Duration
-	lenient bool
+	life           time.Duration
+	lenient, fixed bool
 }
 
 // WithLife sets how long access tokens live. The default is an hour.
@@ -56,6 +47,9 @@ func WithLife(life time.Duration) Option { return func(s *settings) { s.life = l
 
 // Lenient lets spent refresh tokens stay good: a refresh whose answer was lost can be repeated.
 func Lenient() Option { return func(s *settings) { s.lenient = true } }
+
+// WithoutRotation lets refresh tokens stay what they are: a refresh brings none (RFC 6749 section 6), and the one before stays good.
+func WithoutRotation() Option { return func(s *settings) { s.lenient, s.fixed = true, true } }
 
 // Start runs a judge that sends browsers back to redirectURI only.
 func Start(tb testing.TB, redirectURI string, options ...Option) *Judge {
@@ -70,8 +64,7 @@ func Start(tb testing.TB, redirectURI string, options ...Option) *Judge {
 		tb.Fatal(err)
 	}
 	j := &Judge{
-		URL: "https://" + listener.Addr().String(), CABundle: authority, grants: map[string]int{},
-		store: &store{MemoryStore: storage.NewMemoryStore(), lenient: chosen.lenient},
+		URL: "https://" + listener.Addr().String(), CABundle: authority, grants: map[string]int{}, store: newStore(chosen.lenient), fixed: chosen.fixed,
 	}
 	j.know(tb, redirectURI)
 	j.compose(tb, chosen.life)
@@ -89,39 +82,60 @@ func (j *Judge) Granted(grant string) int {
 }
 
 // Reused counts the spent refresh tokens that came back.
-func (j *Judge) Reused() int { return int(j.store.reused.Load()) }
+func (j *Judge) Reused() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.store.reused
+}
 
 // ReusedCodes counts the codes that came back after they were exchanged.
-func (j *Judge) ReusedCodes() int { return int(j.store.codes.Load()) }
+func (j *Judge) ReusedCodes() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.store.codes
+}
 
 // Refreshes tells whether a refresh token can be spent.
 func (j *Judge) Refreshes(refreshToken string) bool {
-	signature := j.strategy.RefreshTokenSignature(context.Background(), refreshToken)
-	_, err := j.store.MemoryStore.GetRefreshTokenSession(context.Background(), signature, nil)
-	return err == nil
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.store.good(context.Background(), j.strategy.RefreshTokenSignature(context.Background(), refreshToken))
+}
+
+// Alive tells whether the grant that a refresh token came from can still be refreshed, by this refresh token or by one that followed it.
+func (j *Judge) Alive(refreshToken string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.store.alive(context.Background(), j.strategy.RefreshTokenSignature(context.Background(), refreshToken))
+}
+
+// Issue makes a refresh token for a client and the person, as if it had been obtained elsewhere.
+func (j *Judge) Issue(tb testing.TB, clientID string, scopes ...string) string {
+	tb.Helper()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	client, err := j.store.GetClient(context.Background(), clientID)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	request := fosite.NewRequest()
+	request.Client, request.Session, request.GrantedScope = client, newSession(Person), append(fosite.Arguments{"offline_access"}, scopes...)
+	refreshToken, signature, err := j.strategy.GenerateRefreshToken(context.Background(), request)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := j.store.CreateRefreshTokenSession(context.Background(), signature, "", request); err != nil {
+		tb.Fatal(err)
+	}
+	return refreshToken
 }
 
 // Accepts tells whether an access token is good.
 func (j *Judge) Accepts(accessToken string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	_, _, err := j.provider.IntrospectToken(context.Background(), accessToken, fosite.AccessToken, newSession(""))
 	return err == nil
-}
-
-// know registers the client.
-func (j *Judge) know(tb testing.TB, redirectURI string) {
-	tb.Helper()
-	secret, err := bcrypt.GenerateFromPassword([]byte(ClientSecret), bcrypt.MinCost)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	j.store.Clients[ClientID] = &fosite.DefaultOpenIDConnectClient{
-		TokenEndpointAuthMethod: "client_secret_basic",
-		DefaultClient: &fosite.DefaultClient{
-			ID: ClientID, Secret: secret, RedirectURIs: []string{redirectURI}, ResponseTypes: []string{"code", "token"},
-			GrantTypes: []string{"authorization_code", "implicit", "refresh_token", "client_credentials"},
-			Scopes:     []string{"openid", "offline_access", "orders"},
-		},
-	}
 }
 
 func (j *Judge) compose(tb testing.TB, life time.Duration) {
@@ -147,8 +161,8 @@ func (j *Judge) compose(tb testing.TB, life time.Duration) {
 
 func (j *Judge) routes() http.Handler {
 	routes := http.NewServeMux()
-	routes.HandleFunc("/authorize", j.authorize)
-	routes.HandleFunc("POST /token", j.token)
+	routes.HandleFunc("/authorize", j.inTurn(j.authorize))
+	routes.HandleFunc("POST /token", j.inTurn(j.token))
 	routes.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]any{
@@ -157,6 +171,20 @@ func (j *Judge) routes() http.Handler {
 		})
 	})
 	return routes
+}
+
+// inTurn lets requests in one by one, once their forms are read.
+func (j *Judge) inTurn(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
+		if err := r.ParseForm(); err != nil {
+			http.Error(w, "This is no form.", http.StatusBadRequest)
+			return
+		}
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		next(w, r)
+	}
 }
 
 func (j *Judge) token(w http.ResponseWriter, r *http.Request) {
@@ -173,9 +201,10 @@ func (j *Judge) token(w http.ResponseWriter, r *http.Request) {
 		j.provider.WriteAccessError(r.Context(), w, request, err)
 		return
 	}
-	j.mu.Lock()
+	if answer, ok := response.(*fosite.AccessResponse); ok && j.fixed && r.PostForm.Get("grant_type") == "refresh_token" {
+		delete(answer.Extra, "refresh_token")
+	}
 	j.grants[r.PostForm.Get("grant_type")]++
-	j.mu.Unlock()
 	j.provider.WriteAccessResponse(r.Context(), w, request, response)
 }
 
