@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
-	eventsv1 "k8s.io/api/events/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -20,13 +17,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
-)
-
-const (
-	// pace is how often the OAuthToken is looked at.
-	pace = 500 * time.Millisecond
-	// linkPatience is how long the operator may take to make a link.
-	linkPatience = 20 * time.Second
 )
 
 // authorization is one run of the verb.
@@ -38,7 +28,7 @@ type authorization struct {
 	noBrowser bool
 	timeout   time.Duration
 	portal    portal
-	client    client.Client
+	client    client.WithWatch
 	key       client.ObjectKey
 }
 
@@ -75,14 +65,14 @@ func (a *authorization) connect() error {
 	return err
 }
 
-func newClient(config *rest.Config) (client.Client, error) {
+func newClient(config *rest.Config) (client.WithWatch, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return nil, err
 		}
 	}
-	return client.New(config, client.Options{Scheme: scheme})
+	return client.NewWithWatch(config, client.Options{Scheme: scheme})
 }
 
 // complete offers the names of OAuthTokens.
@@ -107,110 +97,60 @@ func (a *authorization) run(ctx context.Context, name string) error {
 		return err
 	}
 	a.key.Name = name
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
 	token, err := a.awaitLink(ctx)
 	if err != nil {
 		return err
 	}
-	link := linkOf(token)
-	if link == "" {
+	if linkOf(token) == "" {
 		a.say("%s is connected, and nobody needs to authorize: %s.", name, summary(token))
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, a.timeout)
-	defer cancel()
-	before := seenAt(a.events(ctx))
-	if err := a.show(ctx, link); err != nil {
+	tried := newAttempt(token, a.events(ctx, token))
+	if err := a.show(ctx, tried.link); err != nil {
 		return err
 	}
-	return a.awaitOutcome(ctx, link, before)
+	return a.awaitOutcome(ctx, token, tried)
 }
 
+// say tells the person something.
 func (a *authorization) say(format string, values ...any) {
-	_, _ = fmt.Fprintf(a.Out, format+"\n", values...)
+	_, _ = fmt.Fprintln(a.Out, plain(fmt.Sprintf(format, values...)))
 }
 
-// awaitLink waits until the OAuthToken has a link or needs none.
-func (a *authorization) awaitLink(ctx context.Context) (*v1alpha1.OAuthToken, error) {
-	token, why := &v1alpha1.OAuthToken{}, ""
-	ctx, cancel := context.WithTimeout(ctx, linkPatience)
-	defer cancel()
-	err := wait.PollUntilContextCancel(ctx, pace, true, func(ctx context.Context) (bool, error) {
-		if err := a.client.Get(ctx, a.key, token); apierrors.IsNotFound(err) {
-			return false, fmt.Errorf("there is no OAuthToken %s in namespace %s: `kubectl get oauthtokens -A` lists them", a.key.Name, a.key.Namespace)
-		} else if err != nil {
-			return false, err
+// plain keeps what others wrote into a cluster from steering the terminal.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) || r == '\n' {
+			return r
 		}
-		stands, words := standingOf(token)
-		if why = words; stands == impossible {
-			return false, fmt.Errorf("nobody can authorize %s: %s", a.key.Name, why)
-		}
-		return stands != unsettled, nil
-	})
-	if wait.Interrupted(err) {
-		return nil, fmt.Errorf("nobody can authorize %s: %s", a.key.Name, why)
-	}
-	return token, err
+		return ' '
+	}, text)
 }
 
 // show opens the link, and prints it for those who have no browser here.
 func (a *authorization) show(ctx context.Context, link string) error {
-	address, err := url.Parse(link)
+	address, err := webPage(link)
 	if err != nil {
-		return errors.New("the link in status is no address: is --portal-url of the operator right?")
+		return errors.New("the link in status is no address of a web page: is --portal-url of the operator right?")
 	}
+	opens := !a.noBrowser
 	switch wayTo(address, answers(ctx, address)) {
 	case forwarded:
-		if err := a.portal.forward(ctx, portOf(address), a.ErrOut); err != nil {
+		if err := a.portal.forward(ctx, address, a.ErrOut); err != nil {
 			return err
 		}
-		a.say("Forwarding %s to the portal.", address.Host)
+		a.say("Forwarding %s to the portal, until the outcome is known.", address.Host)
 	case elsewhere:
-		a.say("%s does not answer from here. Open the link on a machine that reaches it:", address.Host)
+		a.say("%s does not answer from here: open this link on a machine that reaches it, such as one in your company's network.", address.Host)
+		opens = false
 	case direct:
 	}
 	a.say("%s", link)
-	if !a.noBrowser && a.open(ctx, link) != nil {
+	if opens && a.open(ctx, link) != nil {
 		a.say("No browser could be opened: open the link yourself.")
 	}
-	a.say("Waiting for the outcome (Ctrl-C ends the waiting alone).")
+	a.say("Waiting until somebody has authorized (Ctrl-C ends the waiting alone).")
 	return nil
-}
-
-// awaitOutcome waits until nobody needs to authorize any more, or a warning tells that nothing came of the attempt.
-func (a *authorization) awaitOutcome(ctx context.Context, link string, before map[types.UID]time.Time) error {
-	token, used := &v1alpha1.OAuthToken{}, false
-	err := wait.PollUntilContextCancel(ctx, pace, true, func(ctx context.Context) (bool, error) {
-		if err := a.client.Get(ctx, a.key, token); err != nil {
-			return false, client.IgnoreNotFound(err)
-		}
-		stands, _ := standingOf(token)
-		if stands == connected {
-			return true, nil
-		}
-		if !used && linkOf(token) != link {
-			used = true
-			a.say("The link is in use.")
-		}
-		if failure := newFailure(a.events(ctx), before); used && failure != "" {
-			return false, fmt.Errorf("%s is not connected. %s\nTo try again: kubectl tokensync authorize %s -n %s", a.key.Name, failure, a.key.Name, a.key.Namespace)
-		}
-		return false, nil
-	})
-	if wait.Interrupted(err) {
-		return fmt.Errorf("nobody has authorized %s in time: run this again", a.key.Name)
-	}
-	if err == nil {
-		a.say("%s is connected: %s.", a.key.Name, summary(token))
-	}
-	return err
-}
-
-// events are those about the OAuthToken; none where they may not be read.
-func (a *authorization) events(ctx context.Context) []eventsv1.Event {
-	var list eventsv1.EventList
-	err := a.client.List(ctx, &list, client.InNamespace(a.key.Namespace), client.MatchingFields{"regarding.name": a.key.Name})
-	if err != nil {
-		return nil
-	}
-	return list.Items
 }

@@ -9,11 +9,13 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/portforward"
@@ -23,6 +25,9 @@ import (
 
 // dialTimeout is how long somebody is waited for who may not be there.
 const dialTimeout = 3 * time.Second
+
+// reconnectPause is how long after a lost connection to a pod the next one is tried.
+const reconnectPause = time.Second
 
 // portName is that of the portal's port in the manager's pods.
 const portName = "portal"
@@ -64,8 +69,12 @@ func portOf(address *url.URL) string {
 	return "80"
 }
 
-// answers tells whether somebody listens at the portal's address.
+// answers tells whether somebody listens at the portal's address. What stands behind a proxy of this machine's settings is for the browser to
+// find out.
 func answers(ctx context.Context, address *url.URL) bool {
+	if proxy, err := http.ProxyFromEnvironment(&http.Request{URL: address}); err == nil && proxy != nil {
+		return true
+	}
 	connection, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", net.JoinHostPort(address.Hostname(), portOf(address)))
 	if err != nil {
 		return false
@@ -79,37 +88,58 @@ type portal struct {
 	namespace, selector string
 }
 
-// forward forwards a local port to a portal's pod until the context ends. It returns when the port is open.
-func (p portal) forward(ctx context.Context, localPort string, log io.Writer) error {
-	cluster, err := kubernetes.NewForConfig(p.config)
+// forward leads the portal's address, which is one of this machine, to a pod of the portal until the context ends. It returns once that
+// stands. A pod that goes, as in an update of the operator, is replaced by another one.
+func (p portal) forward(ctx context.Context, address *url.URL, log io.Writer) error {
+	lost, err := p.connect(ctx, address, log)
 	if err != nil {
 		return err
+	}
+	go wait.UntilWithContext(ctx, func(ctx context.Context) {
+		if lost != nil {
+			why := <-lost
+			if ctx.Err() != nil {
+				return
+			}
+			_, _ = fmt.Fprintf(log, "Forwarding to the portal has ended (%v). Connecting again.\n", why)
+		}
+		lost, _ = p.connect(ctx, address, log) // what has failed is tried again
+	}, reconnectPause)
+	return nil
+}
+
+// connect opens the port that the address names, at the address's host, and leads it to a pod. It returns when the port is open; the channel
+// tells when it no longer is.
+func (p portal) connect(ctx context.Context, address *url.URL, log io.Writer) (lost <-chan error, err error) {
+	cluster, err := kubernetes.NewForConfig(p.config)
+	if err != nil {
+		return nil, err
 	}
 	pods, err := cluster.CoreV1().Pods(p.namespace).List(ctx, metav1.ListOptions{LabelSelector: p.selector})
 	if err != nil {
-		return fmt.Errorf("find the portal's pods: %w", err)
+		return nil, fmt.Errorf("find the portal's pods: %w", err)
 	}
 	pod, port := portalPod(pods.Items)
 	if pod == "" {
-		return fmt.Errorf("no running pod in namespace %s with labels %s has a port named %s: name the right ones with --portal-namespace and "+
+		return nil, fmt.Errorf("no running pod in namespace %s with labels %s has a port named %s: name the right ones with --portal-namespace and "+
 			"--portal-selector", p.namespace, p.selector, portName)
 	}
-	target := cluster.CoreV1().RESTClient().Post().Resource("pods").Namespace(p.namespace).Name(pod).SubResource("portforward").URL()
-	dialer, err := p.dialer(target)
+	dialer, err := p.dialer(cluster.CoreV1().RESTClient().Post().Resource("pods").Namespace(p.namespace).Name(pod).SubResource("portforward").URL())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	ready, failed := make(chan struct{}), make(chan error, 1)
-	forwarder, err := portforward.NewForStreaming(dialer, []string{localPort + ":" + strconv.Itoa(int(port))}, ctx.Done(), ready, io.Discard, log)
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	ports := []string{portOf(address) + ":" + strconv.Itoa(int(port))}
+	forwarder, err := portforward.NewOnAddressesForStreamingWithContext(ctx, dialer, []string{address.Hostname()}, ports, ready, io.Discard, log)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	go func() { failed <- forwarder.ForwardPorts() }()
+	go func() { ended <- forwarder.ForwardPorts() }()
 	select {
 	case <-ready:
-		return nil
-	case err := <-failed:
-		return fmt.Errorf("forward port %s to pod %s: %w", localPort, pod, errors.Join(err, ctx.Err()))
+		return ended, nil
+	case err := <-ended:
+		return nil, fmt.Errorf("forward %s to pod %s: %w", address.Host, pod, errors.Join(err, ctx.Err()))
 	}
 }
 
@@ -129,19 +159,38 @@ func (p portal) dialer(target *url.URL) (httpstream.Dialer, error) {
 	}), nil
 }
 
-// portalPod is the first running pod with the portal's port; empty: none.
+// portalPod is a running pod with the portal's port, a ready one if there is one; empty: none.
 func portalPod(pods []corev1.Pod) (name string, port int32) {
 	for i := range pods {
 		if pods[i].Status.Phase != corev1.PodRunning || pods[i].DeletionTimestamp != nil {
 			continue
 		}
-		for _, container := range pods[i].Spec.Containers {
-			for _, p := range container.Ports {
-				if p.Name == portName {
-					return pods[i].Name, p.ContainerPort
-				}
+		found := portalPort(&pods[i])
+		switch {
+		case found == 0:
+		case isReady(&pods[i]):
+			return pods[i].Name, found
+		case name == "":
+			name, port = pods[i].Name, found
+		}
+	}
+	return name, port
+}
+
+// portalPort is the portal's port in a pod; 0: it has none.
+func portalPort(pod *corev1.Pod) int32 {
+	for _, container := range pod.Spec.Containers {
+		for _, p := range container.Ports {
+			if p.Name == portName {
+				return p.ContainerPort
 			}
 		}
 	}
-	return "", 0
+	return 0
+}
+
+func isReady(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
 }
