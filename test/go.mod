@@ -7,6 +7,7 @@ replace tokensync.dev/tokensync => ../
 require (
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
+	github.com/google/go-cmp v0.7.0
 	github.com/ory/fosite v0.49.0
 	golang.org/x/crypto v0.57.0
 	k8s.io/api v0.37.2

@@ -31,15 +31,10 @@ func TestAPIServerAwayAfterTheVendorsAnswer(t *testing.T) {
 			var away atomic.Bool
 			w.Vendor.Strike(func(*http.Request) *harness.Stroke {
 				return &harness.Stroke{After: func() error {
+					m.API.Away(true) // watches end too
 					away.Store(true)
 					return nil
 				}}
-			})
-			m.API.Strike(func(*http.Request) *harness.Stroke {
-				if !away.Load() {
-					return nil
-				}
-				return &harness.Stroke{Before: func() error { return errKilled }}
 			})
 			w.Renew("api", "now")
 			harness.Eventually(t, func() string {
@@ -62,7 +57,7 @@ func TestAPIServerAwayAfterTheVendorsAnswer(t *testing.T) {
 				time.Sleep(100 * time.Millisecond)
 			}
 			w.Vendor.Strike(nil)
-			m.API.Strike(nil)
+			m.API.Away(false)
 			harness.Eventually(t, func() string {
 				if now := w.Kept("api"); now == kept || !w.Judge.Refreshes(now) {
 					return "the new refresh token is not written"

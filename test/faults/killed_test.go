@@ -3,11 +3,16 @@
 package faults_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/test/harness"
@@ -18,8 +23,9 @@ func TestMain(m *testing.M) { harness.Main(m) }
 
 var errKilled = errors.New("the manager was killed")
 
-// counter strikes the k-th request of a renewal, whichever of the two proxies it goes through.
+// counter strikes the k-th request about one OAuthToken, whichever of the two proxies it goes through.
 type counter struct {
+	name   string
 	mu     sync.Mutex
 	k, now int
 	what   string // the request that was struck
@@ -27,7 +33,7 @@ type counter struct {
 }
 
 func (c *counter) rule(r *http.Request) *harness.Stroke {
-	if !harness.Counts(r) {
+	if !harness.Counts(r) || !about(c.name, r) {
 		return nil
 	}
 	c.mu.Lock()
@@ -36,7 +42,7 @@ func (c *counter) rule(r *http.Request) *harness.Stroke {
 	if c.now != c.k {
 		return nil
 	}
-	c.what = r.Method + " " + r.URL.Path
+	c.what = says(r)
 	return c.stroke()
 }
 
@@ -46,13 +52,51 @@ func (c *counter) struck() string {
 	return c.what
 }
 
+// about tells whether a request is about an OAuthToken: by its address, or, where something is made, by what is made.
+func about(name string, r *http.Request) bool {
+	if strings.Contains(r.URL.Path, "/"+name) || r.URL.Query().Get("name") == name {
+		return true
+	}
+	return r.Method == http.MethodPost && bytes.Contains(bodyOf(r), []byte(name))
+}
+
+// bodyOf reads the body of a request, which keeps it.
+func bodyOf(r *http.Request) []byte {
+	if r.Body == nil {
+		return nil
+	}
+	body, err := io.ReadAll(r.Body)
+	_ = r.Body.Close()
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if err != nil {
+		return nil // whoever forwards it finds it cut
+	}
+	return body
+}
+
+// says tells in words what a request of a reconcile is for.
+func says(r *http.Request) string {
+	path := r.URL.Path
+	switch {
+	case strings.HasPrefix(path, "/token"):
+		return "vendor"
+	case strings.HasSuffix(path, "/status"):
+		return "status"
+	case r.URL.Query().Has("dryRun"):
+		return "trial"
+	case strings.HasSuffix(path, v1alpha1.StateSecretSuffix), r.Method == http.MethodPost && bytes.Contains(bodyOf(r), []byte(v1alpha1.StateSecretSuffix)):
+		return "state"
+	}
+	return "target"
+}
+
 // killing kills the manager at the k-th request, before it is forwarded or after.
-func killing(m *harness.Member, k int, forwarded bool) *counter {
+func killing(m *harness.Member, name string, k int, forwarded bool) *counter {
 	kill := func() error {
 		m.Kill()
 		return errKilled
 	}
-	return &counter{k: k, stroke: func() *harness.Stroke {
+	return &counter{name: name, k: k, stroke: func() *harness.Stroke {
 		if forwarded {
 			return &harness.Stroke{After: kill}
 		}
@@ -60,21 +104,36 @@ func killing(m *harness.Member, k int, forwarded bool) *counter {
 	}}
 }
 
+// renewal is the requests of one that succeeds: the intent, the vendor, the refresh token, the access token, the status.
+func renewal() []string { return []string{"state", "vendor", "state", "target", "status"} }
+
 // TestKilledAtEveryStep kills the manager at each request of a renewal, before it is forwarded and after, until a renewal has no further one.
 func TestKilledAtEveryStep(t *testing.T) {
-	for name, options := range map[string][]judge.Option{"rotation with reuse detection": nil, "spent tokens stay good": {judge.Lenient()}} {
+	for name, kind := range map[string]struct {
+		options []judge.Option
+		change  []func(*v1alpha1.OAuthToken)
+	}{
+		"consent, rotation with reuse detection":       {},
+		"consent, spent tokens stay good":              {options: []judge.Option{judge.Lenient()}},
+		"consent, no rotation":                         {options: []judge.Option{judge.WithoutRotation()}},
+		"refresh token, rotation with reuse detection": {change: []func(*v1alpha1.OAuthToken){harness.Seeded}},
+	} {
 		for _, forwarded := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/forwarded=%t", name, forwarded), func(t *testing.T) {
 				t.Parallel()
-				w := harness.NewWorld(t, options, "--leader-elect=false")
+				w := harness.NewWorld(t, kind.options, "--leader-elect=false")
 				m := w.Join()
 				m.Start()
-				steps := 0
-				for killAtStep(w, m, steps+1, forwarded) {
-					steps++
+				steps := []string{}
+				for {
+					step := killAtStep(w, m, len(steps)+1, forwarded, kind.change)
+					if step == "" {
+						break
+					}
+					steps = append(steps, step)
 				}
-				if steps < 5 { // intent, vendor, refresh token, target, status
-					t.Errorf("a renewal has %d requests, want 5 at least", steps)
+				if difference := cmp.Diff(renewal(), steps); difference != "" {
+					t.Errorf("killed at (-want +got):\n%s", difference)
 				}
 				if reused := w.Judge.Reused(); reused != 0 {
 					t.Errorf("a spent refresh token was sent %d times", reused)
@@ -84,15 +143,18 @@ func TestKilledAtEveryStep(t *testing.T) {
 	}
 }
 
-// killAtStep makes an OAuthToken, lets a person authorize it, and kills the manager at the k-th request of its renewal. It returns false where
-// the renewal has no such request. The manager runs again afterwards.
-func killAtStep(w *harness.World, m *harness.Member, k int, forwarded bool) bool {
+// killAtStep makes an OAuthToken, lets it get its token, and kills the manager at the k-th request of its renewal. It returns that request,
+// or "" where the renewal has no such one. The manager runs again afterwards.
+func killAtStep(w *harness.World, m *harness.Member, k int, forwarded bool, change []func(*v1alpha1.OAuthToken)) string {
 	t, name := w.TB, fmt.Sprintf("step-%d", k)
-	w.Create(name)
-	w.Authorize(name)
+	w.Create(name, change...)
+	if w.Token(name).Spec.GrantType == v1alpha1.GrantAuthorizationCode {
+		w.Authorize(name)
+	}
+	w.AwaitToken(name)
 	w.Settle(m)
 	served, kept := w.Served(name), w.Kept(name)
-	c := killing(m, k, forwarded)
+	c := killing(m, name, k, forwarded)
 	m.API.Strike(c.rule)
 	w.Vendor.Strike(c.rule)
 	w.Renew(name, "now")
@@ -106,21 +168,32 @@ func killAtStep(w *harness.World, m *harness.Member, k int, forwarded bool) bool
 	m.API.Strike(nil)
 	w.Vendor.Strike(nil)
 	if !m.Ended() {
-		return false
+		return ""
 	}
-	t.Logf("killed at request %d: %s", k, c.struck())
+	left := w.Intends(name)
+	t.Logf("killed at request %d (%s), which leaves an intent: %t", k, c.struck(), left)
 	m.Start()
 	harness.Eventually(t, func() string {
 		token := w.Token(name)
-		renewed := w.Served(name) != served && token.Status.LastHandledRenewRequest == "now"
-		interrupted := harness.Has(token, v1alpha1.ConditionAuthorizationRequired, v1alpha1.ReasonRefreshInterrupted) && token.Status.Authorization.URL != ""
-		if renewed || interrupted {
+		if left && interrupted(token) || !left && w.Served(name) != served && token.Status.LastHandledRenewRequest == "now" {
 			return ""
 		}
-		return fmt.Sprintf("request %d (%s): neither renewed nor interrupted: %+v", k, c.struck(), token.Status.Conditions)
+		return fmt.Sprintf("request %d (%s): an intent without a result: %t, and yet: %+v", k, c.struck(), left, token.Status.Conditions)
 	})
 	judgeEnd(w, name, served, kept, c.struck())
-	return true
+	return c.struck()
+}
+
+// interrupted tells whether a token is served while it is told that the answer to a refresh was lost, and who can mend it is asked.
+func interrupted(token *v1alpha1.OAuthToken) bool {
+	told := v1alpha1.ConditionRenewalFailing
+	if token.Spec.GrantType == v1alpha1.GrantAuthorizationCode {
+		told = v1alpha1.ConditionAuthorizationRequired
+		if token.Status.Authorization == nil || token.Status.Authorization.URL == "" {
+			return false
+		}
+	}
+	return harness.Has(token, told, v1alpha1.ReasonRefreshInterrupted) && harness.Has(token, v1alpha1.ConditionReady, v1alpha1.ReasonTokenIssued)
 }
 
 // TestKilledWhileSomebodyAuthorizes kills the manager at each request that follows from a person's consent. The code is never sent twice: the
@@ -151,7 +224,7 @@ func killWhileAuthorizing(w *harness.World, m *harness.Member, k int, forwarded 
 	w.Create(name)
 	link := w.Link(name)
 	w.Settle(m)
-	c := killing(m, k, forwarded)
+	c := killing(m, name, k, forwarded)
 	m.API.Strike(c.rule)
 	w.Vendor.Strike(c.rule)
 	_ = w.Browse(link) // it may find that the portal is gone
@@ -186,20 +259,21 @@ func killWhileAuthorizing(w *harness.World, m *harness.Member, k int, forwarded 
 	return true
 }
 
-// judgeEnd accepts a refresh token that is alive, or a person who was asked because only the vendor has the new one, while what pods mount
-// stays.
+// judgeEnd accepts a refresh token that is alive, or a person who is asked because only the vendor has the new one. The grant itself is alive
+// in any case, and what pods mount stays unless there is something newer.
 func judgeEnd(w *harness.World, name, served, kept, when string) {
-	t := w.TB
-	if w.Judge.Refreshes(w.Kept(name)) {
-		return
+	t, token := w.TB, w.Token(name)
+	if !w.Judge.Alive(kept) {
+		t.Errorf("struck at %s: the vendor has ended the grant", when)
 	}
-	token := w.Token(name)
+	if interrupted(token) && w.Served(name) != served {
+		t.Errorf("struck at %s: the token that was served is gone", when)
+	}
 	switch {
+	case w.Judge.Refreshes(w.Kept(name)):
 	case w.Kept(name) != kept:
-		t.Errorf("killed at %s: the refresh token that is kept is not alive at the vendor", when)
-	case !harness.Has(token, v1alpha1.ConditionAuthorizationRequired, v1alpha1.ReasonRefreshInterrupted):
-		t.Errorf("killed at %s: nobody is asked: %+v", when, token.Status.Conditions)
-	case w.Served(name) != served:
-		t.Errorf("killed at %s: the token that was served is gone", when)
+		t.Errorf("struck at %s: the refresh token that is kept is not alive at the vendor", when)
+	case !interrupted(token):
+		t.Errorf("struck at %s: nobody is asked: %+v", when, token.Status.Conditions)
 	}
 }

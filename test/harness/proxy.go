@@ -19,11 +19,12 @@ type Proxy struct {
 	// Address is where it listens, in plain http.
 	Address string
 
-	next http.RoundTripper
-	mu   sync.Mutex
-	seen int
-	last time.Time
-	rule Rule
+	next   http.RoundTripper
+	mu     sync.Mutex
+	last   time.Time
+	rule   Rule
+	away   bool
+	joined map[net.Conn]bool // connections of clients
 }
 
 // Rule is what a test does to requests that count. It returns nil to let one pass.
@@ -35,7 +36,7 @@ type Stroke struct {
 	Before func() error
 	// After is called when the answer has come, before it is given back. After an error of it, the connection ends.
 	After func() error
-	// Instead is given back in place of the answer; the request is not forwarded unless Forward is true.
+	// Instead is given back in place of the answer, or spoiled as that would be; the request is not forwarded unless Forward is true.
 	Instead *Answer
 	// Forward forwards the request although another answer is given back.
 	Forward bool
@@ -64,14 +65,14 @@ func NewProxy(tb testing.TB, target string, transport http.RoundTripper) *Proxy 
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p := &Proxy{Address: listener.Addr().String(), next: transport}
-	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: &httputil.ReverseProxy{
+	p := &Proxy{Address: listener.Addr().String(), next: transport, joined: map[net.Conn]bool{}}
+	server := &http.Server{ReadHeaderTimeout: time.Minute, ConnState: p.note, Handler: &httputil.ReverseProxy{
 		FlushInterval: -1, Transport: p,
 		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) },
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) {
 			panic(http.ErrAbortHandler)
 		},
-		ErrorLog: nil,
+		ErrorLog: quiet(),
 	}}
 	server.ErrorLog = quiet()
 	go func() { _ = server.Serve(listener) }()
@@ -87,6 +88,18 @@ func (p *Proxy) Strike(rule Rule) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.rule = rule
+}
+
+// Away ends every connection, watches included, and every new one, until it is called with false.
+func (p *Proxy) Away(away bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.away = away
+	for connection := range p.joined {
+		if away {
+			_ = connection.Close()
+		}
+	}
 }
 
 // QuietFor is how long no request that counts has come.
@@ -112,7 +125,7 @@ func (p *Proxy) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	if stroke.Instead != nil && !stroke.Forward {
-		return stroke.Instead.response(r), nil
+		return stroke.spoil(stroke.Instead.response(r))
 	}
 	response, err := p.next.RoundTrip(r)
 	if err != nil {
@@ -124,14 +137,33 @@ func (p *Proxy) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	return stroke.spoil(r, response)
+	if stroke.Instead != nil {
+		_ = response.Body.Close()
+		response = stroke.Instead.response(r)
+	}
+	return stroke.spoil(response)
+}
+
+// note keeps the connections that stand, and ends new ones while the server is away.
+func (p *Proxy) note(connection net.Conn, state http.ConnState) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		p.joined[connection] = true
+		if p.away {
+			_ = connection.Close()
+		}
+	case http.StateClosed, http.StateHijacked:
+		delete(p.joined, connection)
+	case http.StateActive, http.StateIdle:
+	}
 }
 
 func (p *Proxy) draw(r *http.Request) Stroke {
 	p.mu.Lock()
 	rule := p.rule
 	if Counts(r) {
-		p.seen++
 		p.last = time.Now()
 	}
 	p.mu.Unlock()
@@ -144,17 +176,14 @@ func (p *Proxy) draw(r *http.Request) Stroke {
 }
 
 // spoil changes what is given back.
-func (s Stroke) spoil(r *http.Request, response *http.Response) (*http.Response, error) {
-	if s.Instead == nil && !s.Half && !s.HalfJSON {
+func (s Stroke) spoil(response *http.Response) (*http.Response, error) {
+	if !s.Half && !s.HalfJSON {
 		return response, nil
 	}
 	body, err := io.ReadAll(response.Body)
 	_ = response.Body.Close()
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case s.Instead != nil:
-		return s.Instead.response(r), nil
 	}
 	half := body[:len(body)/2]
 	response.Body = io.NopCloser(bytes.NewReader(half))
@@ -172,8 +201,12 @@ type broken struct{}
 func (broken) Read([]byte) (int, error) { return 0, errCut }
 
 func (a *Answer) response(r *http.Request) *http.Response {
+	kind := "text/html"
+	if strings.HasPrefix(a.Body, "{") {
+		kind = "application/json"
+	}
 	return &http.Response{
 		StatusCode: a.Status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r, ContentLength: int64(len(a.Body)),
-		Header: http.Header{"Content-Type": {"text/html"}}, Body: io.NopCloser(strings.NewReader(a.Body)),
+		Header: http.Header{"Content-Type": {kind}}, Body: io.NopCloser(strings.NewReader(a.Body)),
 	}
 }
