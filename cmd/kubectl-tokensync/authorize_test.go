@@ -82,7 +82,7 @@ func TestAFailedAttemptIsReported(t *testing.T) {
 			return errors.Join(err, next)
 		}, "AccessDenied: the vendor answered access_denied"},
 		"a code that is refused, to somebody who may not read events": {"bob", func(d *desk) error {
-			_, err := d.invites("second", failing(1, v1alpha1.ReasonInvalidClient))
+			_, err := d.invites("second", failingAt(1, v1alpha1.ReasonInvalidClient))
 			return err
 		}, "InvalidClient: what the vendor says"},
 		"a token that can't be written": {"ada", func(d *desk) error {
@@ -162,7 +162,7 @@ func TestNothingIsOpenedWhereNobodyCanAuthorize(t *testing.T) {
 			if err == nil || !strings.HasPrefix(err.Error(), test.want) || len(d.opened) > 0 {
 				t.Errorf("opened %q; %v, want %s", d.opened, err, test.want)
 			}
-			if !strings.Contains(d.said.String(), "Error: ") || strings.Contains(d.said.String(), "Usage:") {
+			if exitStatus(err, &d.said) != 1 || !strings.Contains(d.said.String(), "error: "+test.want) || strings.Contains(d.said.String(), "Usage:") {
 				t.Errorf("said:\n%s", d.said.String())
 			}
 		})

@@ -55,7 +55,7 @@ func TestTheSummaryTellsOfARenewalThatFails(t *testing.T) {
 func TestWhatComesOfAnAttempt(t *testing.T) {
 	const required, unavailable = v1alpha1.ReasonAuthorizationRequired, v1alpha1.ReasonVendorUnavailable
 	next := linked(secondLink)
-	once, twice := failing(1, unavailable), failing(2, unavailable)
+	once, twice := failingAt(1, unavailable), failingAt(2, unavailable)
 	denial := []corev1.Event{{Type: corev1.EventTypeWarning, Reason: v1alpha1.ReasonAccessDenied, Message: "note", EventTime: metav1.NowMicro()}}
 	for name, test := range map[string]struct {
 		token  *v1alpha1.OAuthToken
@@ -69,7 +69,7 @@ func TestWhatComesOfAnAttempt(t *testing.T) {
 		"the link was used":                             {someToken("False", required, asked, next, once), nil, undecided, ""},
 		"the link was used, and the next one not made":  {someToken("False", required, asked, once), nil, undecided, ""},
 		"the person said no":                            {someToken("False", required, asked, next, once), denial, failed, "AccessDenied: note"},
-		"the code was refused":                          {someToken("False", "InvalidClient", asked, next, failing(2, "InvalidClient")), nil, failed, "InvalidClient: what the vendor says"},
+		"the code was refused":                          {someToken("False", "InvalidClient", asked, next, failingAt(2, "InvalidClient")), nil, failed, "InvalidClient: what the vendor says"},
 		"the answer to the code was lost":               {someToken("False", required, asked, next, twice), nil, failed, "VendorUnavailable: what the vendor says"},
 		"the code waits for the vendor":                 {someToken("False", unavailable, next, twice), nil, undecided, ""},
 		"the code waits while a token is served":        {someToken("True", "TokenIssued", asked, next, twice, with("RenewalFailing", unavailable)), nil, undecided, ""},
@@ -92,7 +92,7 @@ func TestWhatComesOfAnAttempt(t *testing.T) {
 func TestFailuresBeforeTheLinkIsUsedAreNotTheAttempts(t *testing.T) {
 	tried := newAttempt(someToken("False", "AuthorizationRequired", asked, linked(firstLink)), nil)
 	for _, link := range []string{firstLink, secondLink} {
-		token := someToken("False", "AuthorizationRequired", asked, linked(link), failing(1, v1alpha1.ReasonVendorUnavailable))
+		token := someToken("False", "AuthorizationRequired", asked, linked(link), failingAt(1, v1alpha1.ReasonVendorUnavailable))
 		if got, words := tried.look(token, nil); got != undecided {
 			t.Errorf("with %s: ends %d (%q)", link, got, words)
 		}

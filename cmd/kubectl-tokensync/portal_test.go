@@ -83,9 +83,9 @@ func TestThePortalsPodIsARunningOneWithThePort(t *testing.T) {
 	}
 }
 
-// cluster plays an API server that forwards ports of one pod, as SPDY. What it can't play, and what is left for a cluster with kubelets, is
+// fakeCluster plays an API server that forwards ports of one pod, as SPDY. What it can't play, and what is left for a cluster with kubelets, is
 // a pod, and the tunnel through WebSocket, which it refuses as older servers do.
-type cluster struct {
+type fakeCluster struct {
 	*httptest.Server
 
 	pod   string // where its port leads
@@ -93,15 +93,15 @@ type cluster struct {
 	lines []httpstream.Connection
 }
 
-func newCluster(t *testing.T, pod string) *cluster {
+func newCluster(t *testing.T, pod string) *fakeCluster {
 	t.Helper()
-	c := &cluster{pod: pod}
+	c := &fakeCluster{pod: pod}
 	c.Server = httptest.NewServer(c)
 	t.Cleanup(c.Close)
 	return c
 }
 
-func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (c *fakeCluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == "/api/v1/namespaces/operator/pods" && r.URL.Query().Get("labelSelector") == "app=tokensync":
 		pod := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "tokensync-0"}, Status: corev1.PodStatus{Phase: corev1.PodRunning}}
@@ -120,7 +120,7 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (c *cluster) upgrade(w http.ResponseWriter, r *http.Request) {
+func (c *fakeCluster) upgrade(w http.ResponseWriter, r *http.Request) {
 	if _, err := httpstream.Handshake(r, w, []string{portforward.PortForwardProtocolV1Name}); err != nil {
 		return
 	}
@@ -139,7 +139,7 @@ func (c *cluster) upgrade(w http.ResponseWriter, r *http.Request) {
 	<-line.CloseChan()
 }
 
-func (c *cluster) lead(stream httpstream.Stream) {
+func (c *fakeCluster) lead(stream httpstream.Stream) {
 	pod, err := net.Dial("tcp", c.pod)
 	if err != nil {
 		_ = stream.Reset()
@@ -152,7 +152,7 @@ func (c *cluster) lead(stream httpstream.Stream) {
 }
 
 // cut ends what is forwarded, as when a pod goes.
-func (c *cluster) cut() (ended int) {
+func (c *fakeCluster) cut() (ended int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, line := range c.lines {

@@ -200,7 +200,7 @@ func (d *desk) run(ctx context.Context, user string, arguments ...string) error 
 
 func (d *desk) plugin(user string, arguments []string) *cobra.Command {
 	d.t.Helper()
-	command := newCommand(genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: &d.said, ErrOut: &d.said}, func(_ context.Context, address string) error {
+	command := newCommand(genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: &d.said, ErrOut: &d.said}, time.Now, func(_ context.Context, address string) error {
 		d.opened = append(d.opened, address)
 		if d.browser == nil {
 			return nil
@@ -286,7 +286,7 @@ func linked(link string) func(*v1alpha1.OAuthToken) {
 	return func(o *v1alpha1.OAuthToken) { o.Status.Authorization = &v1alpha1.AuthorizationStatus{URL: link} }
 }
 
-func failing(count int32, reason string) func(*v1alpha1.OAuthToken) {
+func failingAt(count int32, reason string) func(*v1alpha1.OAuthToken) {
 	return func(o *v1alpha1.OAuthToken) {
 		o.Status.Failures = &v1alpha1.FailureStatus{Count: count, Reason: reason, Message: "what the vendor says"}
 	}
