@@ -34,7 +34,7 @@ demo: ## Watch it work: a local control plane, a scripted vendor, the real manag
 generate: ## Write deep copies, the CRD and the manager's role from the Go types and their markers
 	$(TOOL) controller-gen object paths=./api/...
 	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
-	$(TOOL) controller-gen rbac:roleName=manager paths=./internal/controller/... output:rbac:dir=config/rbac
+	$(TOOL) controller-gen rbac:roleName=tokensync-manager paths=./internal/controller/... output:rbac:dir=config/rbac
 
 .PHONY: tidy
 tidy: ## Tidy every module
@@ -94,13 +94,13 @@ plugin: ## Build bin/kubectl-tokensync; anywhere in PATH it is `kubectl tokensyn
 image: ## Build the container image (IMAGE=registry.example.com/tokensync:v1, CONTAINER_TOOL=podman)
 	$(CONTAINER_TOOL) build --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t $(IMAGE) .
 
-.PHONY: installer
-installer: ## Write dist/install.yaml: everything that a cluster needs, with IMAGE
-	mkdir -p dist
+.PHONY: build-installer
+build-installer: ## Write dist/install.yaml: everything that a cluster needs, with IMAGE
+	@mkdir -p dist
 	$(TOOL) kustomize build config/default | sed 's|image: tokensync:dev$$|image: $(IMAGE)|' >dist/install.yaml
 
 .PHONY: help
 help:
 	@awk 'BEGIN {FS = ":.*## "} \
 	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

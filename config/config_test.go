@@ -82,7 +82,7 @@ func TestDeploymentFlagsExist(t *testing.T) {
 		}
 		return nil
 	}
-	for _, folder := range []string{"default", "portal"} {
+	for _, folder := range []string{"default", "namespaced", "portal"} {
 		if err := help(deployment(t, folder).Spec.Template.Spec.Containers[0].Args...); err != nil {
 			t.Errorf("config/%s: %v", folder, err)
 		}
@@ -99,6 +99,7 @@ func checkRights(t *testing.T, cluster client.Client) {
 		{Group: "tokensync.dev", Resource: "oauthtokens", Verb: "list"},
 		{Group: "tokensync.dev", Resource: "oauthtokens", Verb: "watch"},
 		{Group: "tokensync.dev", Resource: "oauthtokens", Verb: "patch", Namespace: "team"},
+		{Group: "tokensync.dev", Resource: "oauthtokens", Verb: "get", Namespace: "team"},
 		{Group: "tokensync.dev", Resource: "oauthtokens", Verb: "patch", Namespace: "team", Subresource: "status"},
 		{Group: "tokensync.dev", Resource: "oauthtokens", Verb: "update", Namespace: "team", Subresource: "finalizers"},
 		{Resource: "secrets", Verb: "list"},
@@ -114,7 +115,7 @@ func checkRights(t *testing.T, cluster client.Client) {
 		{Group: "authentication.k8s.io", Resource: "tokenreviews", Verb: "create"},
 		{Group: "authorization.k8s.io", Resource: "subjectaccessreviews", Verb: "create"},
 		{Group: "coordination.k8s.io", Resource: "leases", Verb: "create", Namespace: ownNamespace},
-		{Group: "coordination.k8s.io", Resource: "leases", Verb: "update", Namespace: ownNamespace},
+		{Group: "coordination.k8s.io", Resource: "leases", Verb: "update", Namespace: ownNamespace, Name: "tokensync-manager"},
 		{Resource: "events", Verb: "create", Namespace: ownNamespace},
 	}
 	for _, action := range may {
@@ -128,7 +129,9 @@ func checkRights(t *testing.T, cluster client.Client) {
 	mayNot := []authorizationv1.ResourceAttributes{
 		{Group: "tokensync.dev", Resource: "oauthtokens", Verb: "create", Namespace: "team"},
 		{Group: "tokensync.dev", Resource: "oauthtokens", Verb: "delete", Namespace: "team"},
+		{Group: "tokensync.dev", Resource: "oauthtokens", Verb: "update", Namespace: "team"},
 		{Group: "coordination.k8s.io", Resource: "leases", Verb: "get", Namespace: "team"},
+		{Group: "coordination.k8s.io", Resource: "leases", Verb: "update", Namespace: ownNamespace, Name: "another"},
 		{Resource: "secrets", Verb: "deletecollection", Namespace: "team"},
 		{Resource: "configmaps", Verb: "get", Namespace: "team"},
 		{Resource: "pods", Verb: "list"},

@@ -99,9 +99,7 @@ func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
 		LeaderElectionReleaseOnCancel: true,
 		HealthProbeBindAddress:        o.healthAddress,
 		GracefulShutdownTimeout:       &gracePeriod,
-		Metrics: metricsserver.Options{
-			BindAddress: o.metricsAddress, SecureServing: true, FilterProvider: filters.WithAuthenticationAndAuthorization,
-		},
+		Metrics:                       metricsOptions(o),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the manager: %w", err)
@@ -110,6 +108,15 @@ func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
 		return nil, err
 	}
 	return m, m.AddReadyzCheck("cache", cacheIsFilled(m))
+}
+
+// metricsOptions serve metrics with TLS, to those who may read them or, without --metrics-authorization, to whoever reaches the address.
+func metricsOptions(o *options) metricsserver.Options {
+	served := metricsserver.Options{BindAddress: o.metricsAddress, SecureServing: true}
+	if o.metricsAuthorization {
+		served.FilterProvider = filters.WithAuthenticationAndAuthorization
+	}
+	return served
 }
 
 // cacheIsFilled is ready once the manager has read what there is, whether it leads or not.

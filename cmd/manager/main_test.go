@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"flag"
 	"io"
 	"net"
 	"net/http"
@@ -66,6 +67,20 @@ func TestNoVerbosityShowsBodies(t *testing.T) {
 	}
 	if withoutBodies(nil).Enabled(zapcore.DebugLevel) {
 		t.Error("debug lines are logged by default")
+	}
+}
+
+func TestMetricsAreOpenOnlyWhereTheFlagSaysSo(t *testing.T) {
+	for arguments, asked := range map[string]bool{"": true, "--metrics-authorization=true": true, "--metrics-authorization=false": false} {
+		flags := flag.NewFlagSet("manager", flag.ContinueOnError)
+		o := registerFlags(flags)
+		if err := flags.Parse(strings.Fields(arguments)); err != nil {
+			t.Fatal(err)
+		}
+		served := metricsOptions(o)
+		if got := served.FilterProvider != nil; got != asked || !served.SecureServing {
+			t.Errorf("%q: the API server is asked: %v, want %v; with TLS: %v", arguments, got, asked, served.SecureServing)
+		}
 	}
 }
 

@@ -28,6 +28,7 @@ var gracePeriod = 80 * time.Second //nolint:gochecknoglobals // controller-runti
 type options struct {
 	metricsAddress, healthAddress               string
 	leaderElect, allowLoopback, enableImplicit  bool
+	metricsAuthorization                        bool
 	namespaces, allowedHosts, insecureHTTPHosts list
 	maxConcurrentReconciles, kubeAPIBurst       int
 	kubeAPIQPS                                  float64
@@ -42,7 +43,8 @@ func registerFlags(flags *flag.FlagSet) *options {
 	if o.ownNamespace == "" {
 		o.ownNamespace = "tokensync-system"
 	}
-	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443", "where metrics are served, with TLS, to who may read them; 0: nowhere")
+	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443", "where metrics are served, with TLS; 0: nowhere")
+	flags.BoolVar(&o.metricsAuthorization, "metrics-authorization", true, "ask the API server who wants to read metrics and whether they may; false: whoever reaches the address reads them, for an installation without cluster-wide rights")
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served; 0: nowhere")
 	flags.BoolVar(&o.leaderElect, "leader-elect", true, "let one of several replicas lead")
 	flags.Var(&o.namespaces, "namespaces", "namespaces to serve, separated by commas (default all)")

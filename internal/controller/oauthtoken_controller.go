@@ -15,8 +15,8 @@ import (
 	"tokensync.dev/tokensync/internal/oauth"
 )
 
-// +kubebuilder:rbac:groups=tokensync.dev,resources=oauthtokens,verbs=get;list;watch;patch;update
-// +kubebuilder:rbac:groups=tokensync.dev,resources=oauthtokens/status,verbs=get;patch;update
+// +kubebuilder:rbac:groups=tokensync.dev,resources=oauthtokens,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=tokensync.dev,resources=oauthtokens/status,verbs=patch
 // +kubebuilder:rbac:groups=tokensync.dev,resources=oauthtokens/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch;update;delete
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
