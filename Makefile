@@ -31,10 +31,12 @@ demo: ## Watch it work: a local control plane, a scripted vendor, the real manag
 ##@ Develop
 
 .PHONY: generate
-generate: ## Write deep copies, the CRD and the manager's role from the Go types and their markers
+generate: ## Write deep copies, the CRD, the manager's role and the API reference from the Go types and their markers
 	$(TOOL) controller-gen object paths=./api/...
 	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 	$(TOOL) controller-gen rbac:roleName=tokensync-manager paths=./internal/controller/... output:rbac:dir=config/rbac
+	go tool -modfile=hack/docs/go.mod crd-ref-docs --log-level=ERROR --config=hack/docs/config.yaml --templates-dir=hack/docs/templates \
+	  --source-path=api/v1alpha1 --renderer=markdown --output-path=docs/reference/api.md
 
 .PHONY: tidy
 tidy: ## Tidy every module
@@ -74,6 +76,10 @@ test: ## Run every test with the race detector (PKG=./internal/oauth/... for som
 e2e: ## Run the real manager against faults, an authorization server of others, and a browser (needs chromium and npm; PKG=./browser for some)
 	@cd test/browser && npm ci --silent --no-audit --no-fund
 	@$(WITH_CONTROL_PLANE); cd test && go test -count=1 -timeout=20m -parallel=8 $(PKG) # the cache does not see what they build
+
+.PHONY: docs
+docs: generate ## Write the API reference, and check the documentation: links, anchors, samples, a section for each reason
+	@$(WITH_CONTROL_PLANE); cd test && go test -count=1 ./docs
 
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME (10s) each

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -32,11 +33,21 @@ func (r *Reconciler) event(token *v1alpha1.OAuthToken, n notice) {
 	if n.warning {
 		kind = corev1.EventTypeWarning
 	}
-	r.Recorder.Eventf(token, nil, kind, n.reason, action, "%s", clip(n.about, maxEventNote))
+	r.Recorder.Eventf(token, nil, kind, n.reason, action, "%s", n.note())
 }
 
-// maxEventNote is the API server's bound for an event's note.
+// maxEventNote is less than the API server's bound for an event's note, 1 kB.
 const maxEventNote = 1000
+
+// note is what an event says. A warning ends with where the failure guide goes on: events come and go, so that the address can change with
+// the documentation, which the text of a condition can't.
+func (n notice) note() string {
+	if !n.warning {
+		return clip(n.about, maxEventNote)
+	}
+	guide := "; see " + v1alpha1.FailureGuide(n.reason)
+	return strings.TrimSuffix(clip(n.about, maxEventNote-len(guide)), ".") + guide
+}
 
 // discouraged tells of the grants that RFC 9700 forbids (2.4) or discourages (2.1.2).
 func discouraged(grant string) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -118,7 +119,8 @@ func (s *site) tellRefusal(ctx context.Context, of client.ObjectKey, offer conse
 	}
 	about := "somebody was to authorize, and the vendor answered " + refused.Code
 	if refused.Detail != "" {
-		about += ": " + refused.Detail
+		about += ": " + strings.TrimSuffix(refused.Detail, ".")
 	}
+	about += "; see " + v1alpha1.FailureGuide(v1alpha1.ReasonAccessDenied)
 	s.Recorder.Eventf(token, nil, corev1.EventTypeWarning, v1alpha1.ReasonAccessDenied, "Authorize", "%s", about)
 }
