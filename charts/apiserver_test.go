@@ -1,0 +1,117 @@
+package charts_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"tokensync.dev/tokensync/internal/kubetest"
+)
+
+// TestAPIServerAcceptsWhatIsRendered has a real API server judge every object by a dry run, those of other projects' kinds with their CRDs,
+// and the Deployment's pod where only restricted pods are.
+func TestAPIServerAcceptsWhatIsRendered(t *testing.T) {
+	warnings := &warningLog{}
+	config := kubetest.Start(t, func(environment *envtest.Environment) {
+		environment.CRDDirectoryPaths = append(environment.CRDDirectoryPaths,
+			filepath.Join(module(t, "sigs.k8s.io/gateway-api"), "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml"),
+			filepath.Join(module(t, "github.com/prometheus-operator/prometheus-operator"), "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml"),
+			filepath.Join(module(t, "github.com/prometheus-operator/prometheus-operator"), "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml"))
+	})
+	config.WarningHandlerWithContext = warnings
+	cluster, err := client.New(config, client.Options{FieldValidation: metav1.FieldValidationStrict})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{namespace, "team-a", "team-b"} {
+		restricted := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}}}
+		if err := cluster.Create(t.Context(), restricted); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for about, values := range map[string]string{
+		"the chart's own values":           "",
+		"everything that can be turned on": everything(t),
+		"some namespaces":                  "{namespaces: [team-a, team-b], networkPolicy: {enabled: true}}",
+		"the namespace that it runs in":    "{namespaces: [" + namespace + "], crds: {install: false}}",
+		"as little as can be":              "{replicas: 1, leaderElection: false, crds: {install: false}, metrics: {enabled: false}, rbac: {create: false, userRoles: false}, serviceAccount: {create: false, name: mine}, podDisruptionBudget: {enabled: false}, priorityClass: {create: false}, topologySpreadConstraints: [], networkPolicy: {enabled: true, metricsFrom: []}}",
+		"users that the cluster picks":     "{podSecurityContext: {runAsUser: null, runAsGroup: null}}",
+		"a name of numbers":                "{fullnameOverride: a1, commonLabels: {a: '1'}, commonAnnotations: {b: 'true'}}",
+	} {
+		t.Run(about, func(t *testing.T) {
+			objects := mustTemplate(t, values)
+			for _, object := range objects {
+				dryRun(t, cluster, object)
+			}
+			pod := &corev1.Pod{
+				ObjectMeta: metav1.ObjectMeta{GenerateName: "manager-", Namespace: namespace, Labels: deployment(t, objects).Spec.Template.Labels},
+				Spec:       deployment(t, objects).Spec.Template.Spec,
+			}
+			pod.Spec.ServiceAccountName, pod.Spec.PriorityClassName = "default", "" // none of the release is there in a dry run
+			serviceAccount := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "default", Namespace: namespace}}
+			if err := client.IgnoreAlreadyExists(cluster.Create(t.Context(), serviceAccount)); err != nil {
+				t.Fatal(err)
+			}
+			if err := cluster.Create(t.Context(), pod, client.DryRunAll); err != nil {
+				t.Errorf("the pod: %v", err)
+			}
+		})
+	}
+	if diff := cmp.Diff([]string(nil), warnings.all()); diff != "" {
+		t.Errorf("the API server warns (-want +got):\n%s", diff)
+	}
+}
+
+func dryRun(t *testing.T, cluster client.Client, object *unstructured.Unstructured) {
+	t.Helper()
+	err := cluster.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(object),
+		client.FieldOwner("helm"), client.ForceOwnership, client.DryRunAll)
+	if err != nil {
+		t.Errorf("%s %s: %v", object.GetKind(), object.GetName(), err)
+	}
+}
+
+// module is the folder of a module that hack/crds pins.
+func module(t *testing.T, path string) string {
+	t.Helper()
+	download := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", path)
+	download.Dir = filepath.Join(kubetest.Root(), "hack", "crds")
+	var problems bytes.Buffer
+	download.Stderr = &problems
+	printed, err := download.Output()
+	var found struct{ Dir string }
+	if err != nil || json.Unmarshal(printed, &found) != nil || found.Dir == "" {
+		t.Fatalf("go mod download %s: %v\n%s%s", path, err, printed, problems.String())
+	}
+	return found.Dir
+}
+
+// warningLog keeps the warnings that come with the API server's answers.
+type warningLog struct {
+	mutex sync.Mutex
+	texts []string
+}
+
+func (l *warningLog) HandleWarningHeaderWithContext(_ context.Context, code int, _, text string) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.texts = append(l.texts, fmt.Sprint(code, " ", text))
+}
+
+func (l *warningLog) all() []string {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.texts
+}

@@ -1,0 +1,67 @@
+// Command chart keeps the Helm chart in step with what it is made of: it copies the manifests that the templates embed, and writes the table
+// of values into the chart's README. It runs from the project's top folder.
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+const chart = "charts/tokensync"
+
+// copies are the files that templates read, by their name in the chart's folder `files`. Helm reads nothing outside of a chart.
+var copies = map[string]string{ //nolint:gochecknoglobals // a constant, if Go had such
+	"crd.yaml":  "config/crd/bases/tokensync.dev_oauthtokens.yaml",
+	"role.yaml": "config/rbac/role.yaml",
+}
+
+func main() {
+	if err := errors.Join(embed(), document()); err != nil {
+		fmt.Fprintln(os.Stderr, "chart:", err)
+		os.Exit(1)
+	}
+}
+
+func embed() error {
+	for name, source := range copies {
+		content, err := os.ReadFile(source)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(chart, "files", name), content, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const (
+	tableBegins = "<!-- The table is made of values.yaml by `make generate`. -->\n"
+	tableEnds   = "<!-- End of the table. -->\n"
+)
+
+// document puts the table of values between its two marks in the README.
+func document() error {
+	values, err := os.ReadFile(filepath.Join(chart, "values.yaml"))
+	if err != nil {
+		return err
+	}
+	table, err := tableOf(values)
+	if err != nil {
+		return fmt.Errorf("%s/values.yaml: %w", chart, err)
+	}
+	readme := filepath.Join(chart, "README.md")
+	text, err := os.ReadFile(readme)
+	if err != nil {
+		return err
+	}
+	before, rest, begins := bytes.Cut(text, []byte(tableBegins))
+	_, after, ends := bytes.Cut(rest, []byte(tableEnds))
+	if !begins || !ends {
+		return fmt.Errorf("%s lacks the marks of the table", readme)
+	}
+	return os.WriteFile(readme, bytes.Join([][]byte{before, []byte(tableBegins), table, []byte(tableEnds), after}, nil), 0o644)
+}
