@@ -28,6 +28,18 @@ demo: ## Watch it work: a local control plane, a scripted vendor, the real manag
 	@go build -o bin/demo/ ./hack/demo ./cmd/manager
 	@KEEP='$(KEEP)' exec bin/demo/demo # with no shell between, so that a signal to make reaches it
 
+.PHONY: demo-picture
+demo-picture: ## Run the demo on a terminal and draw docs/images/demo.svg (needs tmux and npm)
+	go build -o bin/demo/ ./hack/demo ./cmd/manager
+	cd hack/demo/picture && npm ci --silent --no-audit --no-fund
+	@$(WITH_CONTROL_PLANE); hack/demo/picture/record.sh bin/demo/run.ansi
+	node hack/demo/picture/render.mjs bin/demo/run.ansi docs/images/demo.svg
+
+.PHONY: play-image
+play-image: ## Build tokensync-play:dev, a vendor to play with in a cluster (docs/getting-started.md)
+	CGO_ENABLED=0 go build -o bin/play/play ./hack/play
+	$(CONTAINER_TOOL) build -f hack/play/Dockerfile -t tokensync-play:dev bin/play
+
 ##@ Develop
 
 .PHONY: generate
