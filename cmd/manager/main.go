@@ -25,6 +25,7 @@ import (
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/controller"
+	"tokensync.dev/tokensync/internal/declaration"
 	"tokensync.dev/tokensync/internal/oauth"
 	"tokensync.dev/tokensync/internal/portal"
 )
@@ -149,7 +150,7 @@ func newReconciler(ctx context.Context, m ctrl.Manager, o *options, catalogue *o
 			AllowLoopback: o.allowLoopback, InsecureHTTPHosts: o.insecureHTTPHosts, DeniedAddresses: denied,
 			Now: clock.RealClock{}.Now, UserAgent: "tokensync/" + version,
 		}),
-		Platform: controller.Platform{
+		Platform: declaration.Platform{
 			Catalogue: catalogue, AllowedHosts: o.allowedHosts, InsecureHTTPHosts: o.insecureHTTPHosts,
 			EnableImplicit: o.enableImplicit, PortalURL: o.portalURL,
 		},

@@ -15,7 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
-	"tokensync.dev/tokensync/internal/controller"
+	"tokensync.dev/tokensync/internal/declaration"
 	"tokensync.dev/tokensync/internal/oauth/oauthtest"
 )
 
@@ -161,7 +161,7 @@ func TestAReadyAssertionIsSentOnceAndThenWaitedForAnew(t *testing.T) {
 func TestAnAssertionThatNeverLeftIsNotSpent(t *testing.T) {
 	t.Parallel()
 	const nobody = "127.0.0.1:1"
-	w := newWorld(t, withPlatform(func(p *controller.Platform) {
+	w := newWorld(t, withPlatform(func(p *declaration.Platform) {
 		p.AllowedHosts, p.InsecureHTTPHosts = append(p.AllowedHosts, nobody), append(p.InsecureHTTPHosts, nobody)
 	}))
 	ready := w.assertion()

@@ -22,6 +22,7 @@ import (
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/controller"
+	"tokensync.dev/tokensync/internal/declaration"
 	"tokensync.dev/tokensync/internal/oauth"
 	"tokensync.dev/tokensync/internal/oauth/oauthtest"
 )
@@ -127,7 +128,7 @@ func TestAddressesOfTheManagersOwnAreNeverConnectedTo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.platform = func(p *controller.Platform) {
+	w.platform = func(p *declaration.Platform) {
 		for _, host := range hosts {
 			p.AllowedHosts = append(p.AllowedHosts, host+":"+port)
 		}
@@ -276,7 +277,7 @@ func TestAnAuthorWithoutAccessToSecretsLearnsNothing(t *testing.T) {
 	logger := funcr.New(func(prefix, line string) { _, _ = fmt.Fprintln(log, prefix, line) }, funcr.Options{Verbosity: 10})
 	w := newIdleWorld(t, withLogger(logger))
 	restoreEntry(t, w, "bright-pattern.yaml")
-	w.platform = func(p *controller.Platform) { p.InsecureHTTPHosts = append(p.InsecureHTTPHosts, trap.host()) }
+	w.platform = func(p *declaration.Platform) { p.InsecureHTTPHosts = append(p.InsecureHTTPHosts, trap.host()) }
 	w.start()
 
 	canaries := []string{genericSecret, "canary-user", "canary-password", "canary-tenant", "canary-refresh", "canary-unlabelled", "canary-state"}
@@ -392,7 +393,7 @@ func TestAnIssuerCantSendCredentialsToAnotherHost(t *testing.T) {
 		fmt.Fprintf(rw, `{"issuer":%q,"token_endpoint":"%s/token"}`, issuer.URL, trap.URL)
 	}))
 	t.Cleanup(issuer.Close)
-	w := newWorld(t, withPlatform(func(p *controller.Platform) {
+	w := newWorld(t, withPlatform(func(p *declaration.Platform) {
 		hosts := []string{strings.TrimPrefix(issuer.URL, "http://")}
 		p.AllowedHosts, p.InsecureHTTPHosts = hosts, []string{hosts[0], trap.host()}
 	}))
@@ -412,7 +413,7 @@ func TestAnIssuerCantSendCredentialsToAnotherHost(t *testing.T) {
 func TestARedirectIsNotFollowed(t *testing.T) {
 	t.Parallel()
 	trap := newTrap(t)
-	w := newWorld(t, withPlatform(func(p *controller.Platform) { // even to a host that is allowed
+	w := newWorld(t, withPlatform(func(p *declaration.Platform) { // even to a host that is allowed
 		p.AllowedHosts, p.InsecureHTTPHosts = append(p.AllowedHosts, trap.host()), append(p.InsecureHTTPHosts, trap.host())
 	}))
 	for _, status := range []int{301, 302, 303, 307, 308} {

@@ -14,7 +14,7 @@ import (
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/consent"
-	"tokensync.dev/tokensync/internal/controller"
+	"tokensync.dev/tokensync/internal/declaration"
 	"tokensync.dev/tokensync/internal/oauth"
 	"tokensync.dev/tokensync/internal/oauth/oauthtest"
 )
@@ -22,7 +22,7 @@ import (
 const portalURL = "https://tokens.example.com/portal"
 
 // withPortal lets the manager invite persons. The tests stand in for the portal and for the browser.
-func withPortal(p *controller.Platform) { p.PortalURL, p.EnableImplicit = portalURL, true }
+func withPortal(p *declaration.Platform) { p.PortalURL, p.EnableImplicit = portalURL, true }
 
 // link waits until status shows a link, other than the one before, and returns its ticket.
 func (w *world) link(name string, before oauth.Sensitive) oauth.Sensitive {

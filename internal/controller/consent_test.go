@@ -9,6 +9,7 @@ import (
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/consent"
+	"tokensync.dev/tokensync/internal/declaration"
 	"tokensync.dev/tokensync/internal/oauth"
 )
 
@@ -39,7 +40,7 @@ func (s *scene) keep(change func(*keepsake)) {
 // request is what a browser is sent with now.
 func (s *scene) request() oauth.AuthorizationRequest {
 	s.t.Helper()
-	flow, obstacle := s.planner.resolve(s.seen, settingsOf(s.seen.token, s.seen.credentials.secret, s.planner.platform))
+	flow, obstacle := s.planner.resolve(s.seen, declaration.Settings(s.seen.token, s.seen.credentials.secret, s.planner.platform))
 	if obstacle != nil {
 		s.t.Fatal(obstacle.message)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/consent"
+	"tokensync.dev/tokensync/internal/declaration"
 	"tokensync.dev/tokensync/internal/oauth"
 )
 
@@ -50,7 +51,7 @@ func chooseExchange(now time.Time, flow *oauth.Flow, o *observation, k keepsake,
 		if fault := seedClaimed(o); fault != nil {
 			return exchange{}, fault
 		}
-		if seed := oauthCredentials(o.credentials.secret)[keyRefreshToken]; !seed.IsEmpty() && !k.spent(spentHash(seed.Reveal())) {
+		if seed := declaration.Credentials(o.credentials.secret)[keyRefreshToken]; !seed.IsEmpty() && !k.spent(spentHash(seed.Reveal())) {
 			return exchange{means: bySeed, credential: seed, notBefore: fence(now, k)}, nil
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/oauth"
@@ -106,4 +108,19 @@ func TestAWarningSaysWhatToDo(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+}
+
+// credentialsSecret is one with these values and this mapping of keys.
+func credentialsSecret(mapping string, data map[string]string) *corev1.Secret {
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: "client", Labels: map[string]string{v1alpha1.RoleLabel: v1alpha1.RoleCredentials}},
+		Data:       map[string][]byte{},
+	}
+	if mapping != "" {
+		secret.Annotations = map[string]string{v1alpha1.KeysAnnotation: mapping}
+	}
+	for key, value := range data {
+		secret.Data[key] = []byte(value)
+	}
+	return secret
 }

@@ -22,6 +22,7 @@ import (
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/controller"
+	"tokensync.dev/tokensync/internal/declaration"
 	"tokensync.dev/tokensync/internal/oauth/oauthtest"
 )
 
@@ -227,7 +228,7 @@ func TestEndpointsThatCantBeReachedAreExplained(t *testing.T) {
 	if err := closed.Close(); err != nil {
 		t.Fatal(err)
 	}
-	w, _ := newStillWorld(t, withPlatform(func(p *controller.Platform) {
+	w, _ := newStillWorld(t, withPlatform(func(p *declaration.Platform) {
 		p.AllowedHosts = append(p.AllowedHosts, "*.invalid:80", refusing)
 		p.InsecureHTTPHosts = append(p.InsecureHTTPHosts, "*.invalid", refusing)
 	}))

@@ -10,6 +10,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/content"
+	"tokensync.dev/tokensync/internal/declaration"
 	"tokensync.dev/tokensync/internal/oauth"
 )
 
@@ -61,7 +63,7 @@ func (r *Reconciler) finalize(ctx context.Context, o *observation) (ctrl.Result,
 // revoke calls the revocation endpoint for the refresh token and the access token (RFC 7009). It returns what to tell, and whether
 // another attempt may help.
 func (r *Reconciler) revoke(ctx context.Context, o *observation) (*notice, bool) {
-	flow, obstacle := r.planner.resolve(o, settingsOf(o.token, o.credentials.secret, r.Platform))
+	flow, obstacle := r.planner.resolve(o, declaration.Settings(o.token, o.credentials.secret, r.Platform))
 	if obstacle != nil {
 		return revocationFailed(obstacle.message), o.credentials.secret != nil
 	}
@@ -103,8 +105,8 @@ func revocations(o *observation, flow *oauth.Flow, live *corev1.Secret) (request
 	if keep := parseState(o.state); o.state != nil && isOurState(o.token, o.state) && !keep.RefreshToken.IsEmpty() {
 		held["refresh_token"] = keep.RefreshToken
 	}
-	if standing, _ := standingOf(o.token, live); standing == ours && len(live.Data[keyAccessToken]) > 0 {
-		held["access_token"] = oauth.NewSensitive(string(live.Data[keyAccessToken]))
+	if standing, _ := standingOf(o.token, live); standing == ours && len(live.Data[content.KeyAccessToken]) > 0 {
+		held["access_token"] = oauth.NewSensitive(string(live.Data[content.KeyAccessToken]))
 	}
 	for _, hint := range []string{"refresh_token", "access_token"} {
 		if token, ok := held[hint]; ok {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/declaration"
 	"tokensync.dev/tokensync/internal/oauth"
 )
 
@@ -143,7 +144,7 @@ func notInRequests() []string {
 
 func TestEveryFieldOfASpecShapesTheRequestOrIsListedAsOneThatDoesNot(t *testing.T) {
 	hash := func(spec v1alpha1.OAuthTokenSpec) string {
-		settings := settingsOf(&v1alpha1.OAuthToken{Spec: spec}, nil, Platform{})
+		settings := declaration.Settings(&v1alpha1.OAuthToken{Spec: spec}, nil, declaration.Platform{})
 		return fingerprintOf(testHasher(), settings, nil).spec
 	}
 	none := hash(v1alpha1.OAuthTokenSpec{})

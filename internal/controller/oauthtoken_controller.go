@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
+	"tokensync.dev/tokensync/internal/declaration"
 	"tokensync.dev/tokensync/internal/oauth"
 )
 
@@ -33,7 +34,7 @@ type Reconciler struct {
 	// Vendors sends requests to authorization servers.
 	Vendors *oauth.Client
 	// Platform is what the platform's administrators decide.
-	Platform Platform
+	Platform declaration.Platform
 	// HashKey is the key of request hashes (see HashKey).
 	HashKey []byte
 	// Recorder writes events.

@@ -8,24 +8,10 @@ import (
 	"time"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/declaration"
 	"tokensync.dev/tokensync/internal/oauth"
 	"tokensync.dev/tokensync/internal/renewal"
 )
-
-// Platform is what the platform's administrators decide for all OAuthTokens.
-type Platform struct {
-	// Catalogue holds the vendors.
-	Catalogue *oauth.Catalogue
-	// AllowedHosts are hosts that every credentials Secret may be sent to.
-	AllowedHosts []string
-	// InsecureHTTPHosts are the hosts to which plain http may be spoken.
-	InsecureHTTPHosts []string
-	// PortalURL is where browsers find the portal, which the grants AuthorizationCode and Implicit need; empty: it is not served. It has no
-	// slash at its end.
-	PortalURL string
-	// EnableImplicit allows the grant Implicit.
-	EnableImplicit bool
-}
 
 // step is what a plan does.
 type step int
@@ -56,7 +42,7 @@ type plan struct {
 
 // planner makes plans. It is pure: all that changes comes as an argument.
 type planner struct {
-	platform Platform
+	platform declaration.Platform
 	hasher   hasher
 }
 
@@ -66,7 +52,7 @@ func (p planner) plan(now time.Time, o *observation, paused func(*oauth.Flow) ti
 	if stateConflict(o) == nil {
 		result.keep = parseState(o.state)
 	}
-	settings := settingsOf(o.token, o.credentials.secret, p.platform)
+	settings := declaration.Settings(o.token, o.credentials.secret, p.platform)
 	result.flow, result.problem = p.resolve(o, settings)
 	result.fingerprint = p.fingerprint(settings, result.flow)
 	result.tidyConsent(now)
@@ -251,11 +237,8 @@ func (r *plan) failuresCurrent(token *v1alpha1.OAuthToken) bool {
 // policyOf is what the user states of renewal. A refresh token that ends before the access token, and moves its end with each refresh, is
 // used in time not to die of disuse.
 func policyOf(token *v1alpha1.OAuthToken, keep keepsake) renewal.Policy {
-	policy := renewal.Policy{MaxTokenAge: keep.Life}
-	if r := token.Spec.Renewal; r != nil {
-		policy.RenewBefore, policy.RenewBeforePercentage = r.RenewBefore.Value(), int(r.RenewBeforePercentage)
-		policy.MaxTokenAge = shorter(policy.MaxTokenAge, r.MaxTokenAge.Value())
-	}
+	policy := declaration.Renewal(token)
+	policy.MaxTokenAge = shorter(keep.Life, policy.MaxTokenAge)
 	return policy
 }
 

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/declaration"
 	"tokensync.dev/tokensync/internal/oauth"
 )
 
@@ -29,7 +30,7 @@ func newScene(t *testing.T) *scene {
 		t.Fatal(err)
 	}
 	s := &scene{t: t, planner: planner{
-		platform: Platform{Catalogue: catalogue, AllowedHosts: []string{"vendor.example"}}, hasher: testHasher(),
+		platform: declaration.Platform{Catalogue: catalogue, AllowedHosts: []string{"vendor.example"}}, hasher: testHasher(),
 	}}
 	s.seen = &observation{
 		token: someToken(func(o *v1alpha1.OAuthToken) {
@@ -47,7 +48,7 @@ func newScene(t *testing.T) *scene {
 // issue puts a token into the target, for the present spec and credentials.
 func (s *scene) issue(at time.Time, life time.Duration) {
 	s.t.Helper()
-	settings := settingsOf(s.seen.token, s.seen.credentials.secret, s.planner.platform)
+	settings := declaration.Settings(s.seen.token, s.seen.credentials.secret, s.planner.platform)
 	flow, obstacle := s.planner.resolve(s.seen, settings)
 	if obstacle != nil {
 		s.t.Fatal(obstacle.message)

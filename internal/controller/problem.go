@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/content"
+	"tokensync.dev/tokensync/internal/declaration"
 	"tokensync.dev/tokensync/internal/oauth"
 )
 
@@ -64,7 +66,7 @@ func credentialsProblem(o *observation) *problem {
 		return &problem{reason: v1alpha1.ReasonAwaitingCredentials, waiting: true, recheck: recheckCredentials, message: fmt.Sprintf(
 			"Secret %q does not exist in this namespace yet: create it with the label %s=%s", name, v1alpha1.RoleLabel, v1alpha1.RoleCredentials)}
 	}
-	if _, faults := keyMapping(o.credentials.secret); len(faults) > 0 {
+	if _, faults := declaration.KeyMapping(o.credentials.secret); len(faults) > 0 {
 		return &problem{reason: v1alpha1.ReasonCredentialsIncomplete, message: strings.Join(faults, "; ")}
 	}
 	return nil
@@ -108,16 +110,7 @@ func savingProblem(o *observation) *problem {
 
 // templateProblem is a template that can't even be read; nil: none. It is found before a token is requested.
 func templateProblem(token *v1alpha1.OAuthToken) *problem {
-	template := targetSpec(token).Template
-	if template == nil {
-		return nil
-	}
-	var faults []string
-	for _, key := range sortedKeys(template.Data) {
-		if _, err := parseTemplate(key, string(template.Data[key])); err != nil {
-			faults = append(faults, err.Error())
-		}
-	}
+	faults := content.Faults(targetSpec(token))
 	if len(faults) == 0 {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/declaration"
 	"tokensync.dev/tokensync/internal/oauth"
 )
 
@@ -84,7 +85,7 @@ func TestTheKeysAnnotationIsNotQuoted(t *testing.T) {
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
 		Name: "client", Annotations: map[string]string{v1alpha1.KeysAnnotation: "client_id=abc,client_secret=S3cr3tValue"},
 	}}
-	_, faults := keyMapping(secret)
+	_, faults := declaration.KeyMapping(secret)
 	if len(faults) != 2 {
 		t.Fatalf("faults %q, want two", faults)
 	}

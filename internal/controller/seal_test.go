@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/content"
 )
 
 func TestASealReadsAsItWasWritten(t *testing.T) {
@@ -104,7 +105,7 @@ func TestTheCacheKeepsHashesOfATargetAndNoValue(t *testing.T) {
 	if len(kept.Data) != len(secret.Data) || kept.ManagedFields != nil {
 		t.Errorf("%d keys, managed fields %v", len(kept.Data), kept.ManagedFields)
 	}
-	if string(secret.Data[keyAccessToken]) != "at-1" {
+	if string(secret.Data[content.KeyAccessToken]) != "at-1" {
 		t.Error("the Secret itself was changed")
 	}
 	cached, err := slim(secret)

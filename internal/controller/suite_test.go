@@ -29,6 +29,7 @@ import (
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/controller"
+	"tokensync.dev/tokensync/internal/declaration"
 	"tokensync.dev/tokensync/internal/kubetest"
 	"tokensync.dev/tokensync/internal/oauth"
 	"tokensync.dev/tokensync/internal/oauth/oauthtest"
@@ -71,7 +72,7 @@ type world struct {
 	api       *traffic
 	cached    client.Client // the manager's
 	clock     clock.Clock
-	platform  func(*controller.Platform)
+	platform  func(*declaration.Platform)
 	workers   int
 	hashKey   []byte
 	vendors   string // folder of catalogue entries
@@ -85,7 +86,7 @@ type worldOption func(*world)
 
 func withClock(c clock.Clock) worldOption { return func(w *world) { w.clock = c } }
 
-func withPlatform(change func(*controller.Platform)) worldOption {
+func withPlatform(change func(*declaration.Platform)) worldOption {
 	return func(w *world) { w.platform = change }
 }
 
@@ -207,7 +208,7 @@ func (w *world) reconciler(m ctrl.Manager) *controller.Reconciler {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	platform := controller.Platform{
+	platform := declaration.Platform{
 		Catalogue: catalogue, AllowedHosts: []string{w.vendor.Host()}, InsecureHTTPHosts: []string{w.vendor.Host()},
 	}
 	if w.platform != nil {

@@ -2,7 +2,6 @@ package controller
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -13,21 +12,12 @@ import (
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/content"
 )
 
 const (
 	fieldManager   = "tokensync"
 	managedByLabel = "app.kubernetes.io/managed-by"
-)
-
-// Keys of a target Secret.
-const (
-	keyAccessToken   = "access_token"
-	keyTokenType     = "token_type"
-	keyAuthorization = "authorization"
-	keyExpiresAt     = "expires_at"
-	keyScope         = "scope"
-	keyIDToken       = "id_token"
 )
 
 // issued is a token as it is written to a target Secret: from the vendor's answer, or from what a target holds.
@@ -69,7 +59,7 @@ func retains(token *v1alpha1.OAuthToken) bool {
 
 // render makes the target Secret for a token. The error is a fault of the template, in words for the user.
 func render(token *v1alpha1.OAuthToken, t issued) (*rendering, error) {
-	data, err := renderData(targetSpec(token), t)
+	data, err := content.Render(targetSpec(token), t.contents())
 	if err != nil {
 		return nil, err
 	}
@@ -110,39 +100,12 @@ func renderedMetadata(token *v1alpha1.OAuthToken) (labels, annotations map[strin
 	return labels, annotations
 }
 
-// renderData makes the data of the target Secret.
-func renderData(target v1alpha1.Target, t issued) (map[string][]byte, error) {
-	data := map[string][]byte{}
-	authorization := t.TokenType + " " + t.AccessToken
-	if target.DefaultKeys != v1alpha1.DefaultKeysOmit {
-		for key, value := range map[string]string{
-			keyAccessToken: t.AccessToken, keyTokenType: t.TokenType, keyAuthorization: authorization,
-			keyExpiresAt: formatTime(t.record.ExpiresAt), keyScope: t.Scope, keyIDToken: t.IDToken,
-		} {
-			if value != "" {
-				data[key] = []byte(value)
-			}
-		}
+// contents is a token as the keys of a target Secret are made from it.
+func (t issued) contents() content.Token {
+	return content.Token{
+		AccessToken: t.AccessToken, TokenType: t.TokenType, Scope: t.Scope, IDToken: t.IDToken, Extra: t.Extra,
+		IssuedAt: t.record.IssuedAt, ExpiresAt: t.record.ExpiresAt,
 	}
-	if target.Template == nil {
-		return data, nil
-	}
-	view := templateView{
-		AccessToken: t.AccessToken, TokenType: t.TokenType, Authorization: authorization, Scope: t.Scope, IDToken: t.IDToken,
-		ExpiresAt: formatTime(t.record.ExpiresAt), IssuedAt: formatTime(t.record.IssuedAt), Extra: t.Extra,
-	}
-	size := 0
-	for _, key := range slices.Sorted(maps.Keys(target.Template.Data)) {
-		value, err := renderTemplate(key, string(target.Template.Data[key]), view)
-		if err != nil {
-			return nil, err
-		}
-		if size += len(value); size > maxTemplateOutput {
-			return nil, fmt.Errorf("template.data[%s] makes the Secret larger than it may be (1 MiB): shorten the templates", key)
-		}
-		data[key] = value
-	}
-	return data, nil
 }
 
 func targetType(token *v1alpha1.OAuthToken) corev1.SecretType {

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/content"
 )
 
 // exampleIssue is a token with all that a vendor may give.
@@ -162,8 +163,8 @@ func TestWhenATargetMustBeMended(t *testing.T) {
 		"as it was written":                  {intact: true, ok: true},
 		"with a key of somebody else's":      {edit: func(s *corev1.Secret) { s.Data["theirs"] = []byte("x") }, intact: true, ok: true},
 		"with a label of somebody else's":    {edit: func(s *corev1.Secret) { s.Labels["theirs"] = "x" }, intact: true, ok: true},
-		"with a changed key":                 {edit: func(s *corev1.Secret) { s.Data[keyScope] = []byte("x") }, drifted: true},
-		"without a key":                      {edit: func(s *corev1.Secret) { delete(s.Data, keyScope) }, drifted: true},
+		"with a changed key":                 {edit: func(s *corev1.Secret) { s.Data[content.KeyScope] = []byte("x") }, drifted: true},
+		"without a key":                      {edit: func(s *corev1.Secret) { delete(s.Data, content.KeyScope) }, drifted: true},
 		"without data":                       {edit: func(s *corev1.Secret) { s.Data = nil }, drifted: true},
 		"with another expiry":                {edit: func(s *corev1.Secret) { s.Annotations[v1alpha1.ExpiresAtAnnotation] = "2031-01-01T00:00:00Z" }, drifted: true},
 		"without its issue":                  {edit: func(s *corev1.Secret) { delete(s.Annotations, v1alpha1.IssuedAtAnnotation) }, drifted: true},
@@ -226,24 +227,24 @@ func TestWhatIsRestoredFromWhatIsKnown(t *testing.T) {
 		want   bool // it is restored as it was; else only a request helps
 	}{
 		"nothing was changed":                               {nil, false, true},
-		"a key that is derived was changed":                 {[]func(*corev1.Secret){set(keyAuthorization, "x")}, true, true},
-		"a key that is derived is gone":                     {[]func(*corev1.Secret){unset(keyExpiresAt)}, true, true},
+		"a key that is derived was changed":                 {[]func(*corev1.Secret){set(content.KeyAuthorization, "x")}, true, true},
+		"a key that is derived is gone":                     {[]func(*corev1.Secret){unset(content.KeyExpiresAt)}, true, true},
 		"a key of the template was changed":                 {[]func(*corev1.Secret){set("header", "x")}, true, true},
-		"the scope was changed":                             {[]func(*corev1.Secret){set(keyScope, "all")}, true, true},
-		"the scope is gone":                                 {[]func(*corev1.Secret){unset(keyScope)}, true, true},
+		"the scope was changed":                             {[]func(*corev1.Secret){set(content.KeyScope, "all")}, true, true},
+		"the scope is gone":                                 {[]func(*corev1.Secret){unset(content.KeyScope)}, true, true},
 		"the expiry was changed":                            {[]func(*corev1.Secret){annotate(v1alpha1.ExpiresAtAnnotation, "2099-01-01T00:00:00Z")}, true, true},
 		"the times are gone":                                {[]func(*corev1.Secret){bare(v1alpha1.ExpiresAtAnnotation), bare(v1alpha1.IssuedAtAnnotation)}, true, true},
 		"the renewal that was asked for is gone":            {[]func(*corev1.Secret){bare(v1alpha1.RenewHandledAnnotation)}, true, true},
 		"a key of somebody else's stands there":             {[]func(*corev1.Secret){set("theirs", "x")}, false, true},
 		"the role, the owner and its annotation are gone":   {[]func(*corev1.Secret){func(s *corev1.Secret) { delete(s.Labels, v1alpha1.RoleLabel) }}, false, true},
-		"all derived keys are gone":                         {[]func(*corev1.Secret){unset(keyAuthorization), unset(keyExpiresAt), unset(keyTokenType), unset("header")}, true, true},
-		"a key was changed and status was wiped":            {[]func(*corev1.Secret){set(keyAuthorization, "x")}, false, false},
-		"the access token was changed":                      {[]func(*corev1.Secret){set(keyAccessToken, "x")}, true, false},
-		"the access token is gone":                          {[]func(*corev1.Secret){unset(keyAccessToken)}, true, false},
-		"the ID token was changed":                          {[]func(*corev1.Secret){set(keyIDToken, "x")}, true, false},
+		"all derived keys are gone":                         {[]func(*corev1.Secret){unset(content.KeyAuthorization), unset(content.KeyExpiresAt), unset(content.KeyTokenType), unset("header")}, true, true},
+		"a key was changed and status was wiped":            {[]func(*corev1.Secret){set(content.KeyAuthorization, "x")}, false, false},
+		"the access token was changed":                      {[]func(*corev1.Secret){set(content.KeyAccessToken, "x")}, true, false},
+		"the access token is gone":                          {[]func(*corev1.Secret){unset(content.KeyAccessToken)}, true, false},
+		"the ID token was changed":                          {[]func(*corev1.Secret){set(content.KeyIDToken, "x")}, true, false},
 		"the seal is gone":                                  {[]func(*corev1.Secret){bare(v1alpha1.DataHashAnnotation)}, true, false},
 		"the seal can't be read":                            {[]func(*corev1.Secret){annotate(v1alpha1.DataHashAnnotation, "v9:x")}, true, false},
-		"the access token and its seal are somebody else's": {[]func(*corev1.Secret){set(keyAccessToken, "x"), annotate(v1alpha1.DataHashAnnotation, "v1:a:b:c:d:access_token")}, true, false},
+		"the access token and its seal are somebody else's": {[]func(*corev1.Secret){set(content.KeyAccessToken, "x"), annotate(v1alpha1.DataHashAnnotation, "v1:a:b:c:d:access_token")}, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

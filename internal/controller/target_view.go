@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/content"
 )
 
 // targetView is what can be told of a target Secret from the cache, which holds hashes of its data.
@@ -95,12 +96,12 @@ func restore(token *v1alpha1.OAuthToken, live *corev1.Secret, known *issued) (*r
 	if intact && view.rendered(token) {
 		return renderMetadata(token, view.record, pick(live.Data, view.seal.keys), view.seal), nil
 	}
-	if !intact && known == nil || needsAnswer(targetSpec(token)) {
+	if !intact && known == nil || content.NeedsAnswer(targetSpec(token)) {
 		return nil, nil //nolint:nilnil // no fault, and nothing to restore from
 	}
 	t := issued{
-		AccessToken: string(live.Data[keyAccessToken]), TokenType: "Bearer",
-		Scope: string(live.Data[keyScope]), IDToken: string(live.Data[keyIDToken]), record: view.record,
+		AccessToken: string(live.Data[content.KeyAccessToken]), TokenType: "Bearer",
+		Scope: string(live.Data[content.KeyScope]), IDToken: string(live.Data[content.KeyIDToken]), record: view.record,
 	}
 	if !intact {
 		t.record.IssuedAt, t.record.ExpiresAt, t.record.RenewHandled = known.record.IssuedAt, known.record.ExpiresAt, known.record.RenewHandled
@@ -112,19 +113,6 @@ func restore(token *v1alpha1.OAuthToken, live *corev1.Secret, known *issued) (*r
 		return nil, nil //nolint:nilnil // no fault, and nothing to restore from
 	}
 	return render(token, t)
-}
-
-// needsAnswer tells whether a template uses what only the vendor's answer holds.
-func needsAnswer(target v1alpha1.Target) bool {
-	if target.Template == nil {
-		return false
-	}
-	for key, source := range target.Template.Data {
-		if parsed, err := parseTemplate(key, string(source)); err == nil && parsed.Tree != nil && usesExtra(parsed.Root) {
-			return true
-		}
-	}
-	return false
 }
 
 // pick returns the members of data under keys.

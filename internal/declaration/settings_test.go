@@ -1,4 +1,4 @@
-package controller
+package declaration
 
 import (
 	"bytes"
@@ -81,7 +81,7 @@ func TestValuesOfACredentialsSecret(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			got := map[string]string{}
-			for key, value := range oauthCredentials(credentialsSecret(test.mapping, test.data)) {
+			for key, value := range Credentials(credentialsSecret(test.mapping, test.data)) {
 				got[key] = value.Reveal()
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
@@ -92,7 +92,7 @@ func TestValuesOfACredentialsSecret(t *testing.T) {
 }
 
 func TestNoSecretIsNoCredentials(t *testing.T) {
-	if oauthCredentials(nil) != nil {
+	if Credentials(nil) != nil {
 		t.Error("an absent Secret gives credentials that could be checked")
 	}
 }
@@ -115,7 +115,7 @@ func TestFaultsOfAKeyMapping(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, faults := keyMapping(credentialsSecret(test.mapping, data))
+			_, faults := KeyMapping(credentialsSecret(test.mapping, data))
 			if len(faults) != len(test.want) {
 				t.Fatalf("faults: %q", faults)
 			}
@@ -144,7 +144,7 @@ func TestAValueThatCantBeSentIsNamedAndNotQuoted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			secret := credentialsSecret("", map[string]string{"client_id": "a", "client_secret": value})
-			_, err := catalogue.Resolve(settingsOf(token, secret, Platform{}))
+			_, err := catalogue.Resolve(Settings(token, secret, Platform{}))
 			var fault *oauth.ConfigError
 			if !errors.As(err, &fault) || fault.Reason != oauth.ReasonCredentialsIncomplete {
 				t.Fatalf("got %v", err)
@@ -160,12 +160,12 @@ func TestAllowedHostsAreThePlatformsAndTheSecretOwners(t *testing.T) {
 	platform := Platform{AllowedHosts: append(make([]string, 0, 10), "login.acme.example")}
 	secret := credentialsSecret("", nil)
 	secret.Annotations = map[string]string{v1alpha1.AllowedHostsAnnotation: " a.example,*.b.example:8443 ,\n,c.example"}
-	got := settingsOf(&v1alpha1.OAuthToken{}, secret, platform).AllowedHosts
+	got := Settings(&v1alpha1.OAuthToken{}, secret, platform).AllowedHosts
 	want := []string{"login.acme.example", "a.example", "*.b.example:8443", "c.example"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if alone := settingsOf(&v1alpha1.OAuthToken{}, nil, platform).AllowedHosts; len(alone) != 1 || slices.Contains(platform.AllowedHosts[:2], "a.example") {
+	if alone := Settings(&v1alpha1.OAuthToken{}, nil, platform).AllowedHosts; len(alone) != 1 || slices.Contains(platform.AllowedHosts[:2], "a.example") {
 		t.Errorf("one Secret's hosts are allowed to another: %q", alone)
 	}
 }
@@ -173,7 +173,7 @@ func TestAllowedHostsAreThePlatformsAndTheSecretOwners(t *testing.T) {
 func TestSettingsShareNothingWithTheSecret(t *testing.T) {
 	secret := credentialsSecret("client_id=CLIENT", map[string]string{"CLIENT": "a", "client_secret": "b\n"})
 	before := secret.DeepCopy()
-	oauthCredentials(secret)
+	Credentials(secret)
 	if !maps.EqualFunc(before.Data, secret.Data, bytes.Equal) {
 		t.Error("reading a Secret changed the cache's copy")
 	}

@@ -1,11 +1,26 @@
-package controller
+package content
 
 import (
 	"slices"
 	"strings"
 	"text/template"
 	"text/template/parse"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
 )
+
+// NeedsAnswer tells whether a template uses what only the vendor's answer holds.
+func NeedsAnswer(target v1alpha1.Target) bool {
+	if target.Template == nil {
+		return false
+	}
+	for key, source := range target.Template.Data {
+		if parsed, err := parseTemplate(key, string(source)); err == nil && parsed.Tree != nil && usesExtra(parsed.Root) {
+			return true
+		}
+	}
+	return false
+}
 
 // usesExtra tells whether a template reads .Extra, by name or through the whole view, as in {{ toJson . }}.
 func usesExtra(root *parse.ListNode) bool { return readsExtra(root, true) }

@@ -1,4 +1,4 @@
-package controller
+package content
 
 import (
 	"errors"
@@ -7,9 +7,6 @@ import (
 	"text/template"
 	"text/template/parse"
 )
-
-// maxTemplateOutput is what all rendered keys of one Secret may hold together: the API server refuses a Secret over 1 MiB.
-const maxTemplateOutput = 1 << 20
 
 // maxPlace is how many bytes a message quotes of the place in a template that fails.
 const maxPlace = 80
@@ -101,7 +98,7 @@ func executionFault(err error) string {
 	}
 	if _, place, ok := strings.Cut(text, "executing "); ok {
 		if place, _, ok = strings.Cut(place, ": "); ok {
-			return "fails at " + clip(place, maxPlace)
+			return "fails at " + strings.ToValidUTF8(place[:min(len(place), maxPlace)], "")
 		}
 	}
 	return "fails when it is rendered"

@@ -1,4 +1,6 @@
-package controller
+// Package declaration reads what a user declares of a token: an OAuthToken and the credentials Secret that it names. It is pure, and the only
+// place where that becomes what the token client asks with, so that whoever tries a manifest finds what the operator would.
+package declaration
 
 import (
 	"fmt"
@@ -11,14 +13,29 @@ import (
 	"tokensync.dev/tokensync/internal/oauth"
 )
 
-// settingsOf is what an OAuthToken and its credentials state, and what the platform allows, for the token client.
-func settingsOf(token *v1alpha1.OAuthToken, credentials *corev1.Secret, platform Platform) oauth.Settings {
+// Platform is what the platform's administrators decide for all OAuthTokens.
+type Platform struct {
+	// Catalogue holds the vendors.
+	Catalogue *oauth.Catalogue
+	// AllowedHosts are hosts that every credentials Secret may be sent to.
+	AllowedHosts []string
+	// InsecureHTTPHosts are the hosts to which plain http may be spoken.
+	InsecureHTTPHosts []string
+	// PortalURL is where browsers find the portal, which the grants AuthorizationCode and Implicit need; empty: it is not served. It has no
+	// slash at its end.
+	PortalURL string
+	// EnableImplicit allows the grant Implicit.
+	EnableImplicit bool
+}
+
+// Settings are what an OAuthToken and its credentials state, and what the platform allows, for the token client.
+func Settings(token *v1alpha1.OAuthToken, credentials *corev1.Secret, platform Platform) oauth.Settings {
 	spec := token.Spec
 	settings := oauth.Settings{
 		Vendor: spec.Vendor, Grant: oauth.GrantType(spec.GrantType),
 		Parameters: plain(spec.Parameters), AuthorizationParameters: plain(spec.AuthorizationParameters),
 		ClientAuthentication: oauth.ClientAuthentication(spec.ClientAuthentication), CABundle: spec.CABundle,
-		Credentials: oauthCredentials(credentials), AllowedHosts: slices.Clone(platform.AllowedHosts),
+		Credentials: Credentials(credentials), AllowedHosts: slices.Clone(platform.AllowedHosts),
 		InsecureHTTPHosts: platform.InsecureHTTPHosts, EnableImplicit: platform.EnableImplicit,
 		EnableInteractive: platform.PortalURL != "",
 	}
@@ -61,14 +78,14 @@ func splitList(text string) []string {
 		func(s string) bool { return s == "" })
 }
 
-// oauthCredentials are the values of a credentials Secret by the names that the token client knows: after the mapping of the Secret's
+// Credentials are the values of a credentials Secret by the names that the token client knows: after the mapping of the Secret's
 // annotation tokensync.dev/keys, without trailing newlines, which files made with an editor or echo have. Empty values count as
 // absent. nil where there is no Secret.
-func oauthCredentials(secret *corev1.Secret) oauth.Credentials {
+func Credentials(secret *corev1.Secret) oauth.Credentials {
 	if secret == nil {
 		return nil
 	}
-	mapping, _ := keyMapping(secret)
+	mapping, _ := KeyMapping(secret)
 	credentials := oauth.Credentials{}
 	put := func(name string, value []byte) {
 		if text := strings.TrimRight(string(value), "\r\n"); text != "" {
@@ -88,8 +105,8 @@ func oauthCredentials(secret *corev1.Secret) oauth.Credentials {
 	return credentials
 }
 
-// keyMapping reads the annotation tokensync.dev/keys: name to key of the Secret. The faults are sentences for the user.
-func keyMapping(secret *corev1.Secret) (mapping map[string]string, faults []string) {
+// KeyMapping reads the annotation tokensync.dev/keys: name to key of the Secret. The faults are sentences for the user.
+func KeyMapping(secret *corev1.Secret) (mapping map[string]string, faults []string) {
 	mapping = map[string]string{}
 	for _, pair := range splitList(secret.Annotations[v1alpha1.KeysAnnotation]) {
 		name, key, ok := strings.Cut(pair, "=")

@@ -1,4 +1,4 @@
-package controller
+package content
 
 import (
 	"encoding/base64"

@@ -1,4 +1,4 @@
-package controller
+package content
 
 import (
 	"encoding/json"
@@ -289,7 +289,7 @@ func TestAllKeysTogetherFitIntoASecret(t *testing.T) {
 	target := v1alpha1.Target{Template: &v1alpha1.TargetTemplate{Data: map[string]v1alpha1.TemplateSource{
 		"a": v1alpha1.TemplateSource(half), "b": v1alpha1.TemplateSource(half), "c": "x",
 	}}}
-	_, err := renderData(target, issued{AccessToken: "at", TokenType: "Bearer"})
+	_, err := Render(target, Token{AccessToken: "at", TokenType: "Bearer"})
 	want := "template.data[c] makes the Secret larger than it may be (1 MiB): shorten the templates"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
@@ -327,7 +327,7 @@ func TestWhichTemplatesNeedTheVendorsAnswer(t *testing.T) {
 		``: false,
 	} {
 		target := v1alpha1.Target{Template: &v1alpha1.TargetTemplate{Data: map[string]v1alpha1.TemplateSource{"key": v1alpha1.TemplateSource(source)}}}
-		if got := needsAnswer(target); got != want {
+		if got := NeedsAnswer(target); got != want {
 			t.Errorf("%s: got %t, want %t", source, got, want)
 		}
 	}
