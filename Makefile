@@ -106,8 +106,9 @@ build: ## Build bin/manager for this machine (the Dockerfile has the release's f
 	go build -ldflags '$(LDFLAGS)' -o bin/manager ./cmd/manager
 
 .PHONY: plugin
-plugin: ## Build bin/kubectl-tokensync; anywhere in PATH it is `kubectl tokensync`
-	go build -o bin/kubectl-tokensync ./cmd/kubectl-tokensync
+plugin: ## Build bin/kubectl-tokensync, with what completes it; anywhere in PATH it is `kubectl tokensync`
+	go build -ldflags '$(LDFLAGS)' -o bin/kubectl-tokensync ./cmd/kubectl-tokensync
+	cp cmd/kubectl-tokensync/kubectl_complete-tokensync bin/
 
 .PHONY: image
 image: ## Build the container image (IMAGE=registry.example.com/tokensync:v1, CONTAINER_TOOL=podman)

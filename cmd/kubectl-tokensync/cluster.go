@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -105,7 +107,7 @@ func itself(name string) client.MatchingFields {
 
 // complete offers the names of OAuthTokens that do not stand on the command line yet, at most as many as the verb takes (0: any number).
 func (c cluster) complete(most int) cobra.CompletionFunc {
-	return func(command *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return func(command *cobra.Command, given []string, begun string) ([]string, cobra.ShellCompDirective) {
 		if most > 0 && len(given) >= most {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
@@ -121,6 +123,11 @@ func (c cluster) complete(most int) cobra.CompletionFunc {
 		for i := range tokens.Items {
 			names = append(names, tokens.Items[i].Name)
 		}
-		return without(names, given), cobra.ShellCompDirectiveNoFileComp
+		return beginning(without(names, given), begun), cobra.ShellCompDirectiveNoFileComp
 	}
+}
+
+// beginning are the names that begin so. Not every shell chooses by itself.
+func beginning(names []string, begun string) []string {
+	return slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, begun) })
 }

@@ -8,6 +8,11 @@
 //	               wait.go                   follows the OAuthToken and the events about it
 //	               outcome.go                what they mean (pure)
 //	               portal.go, browser.go     how the portal is reached from here
+//	test.go        tries a manifest
+//	               manifest.go, trust.go     what is tried, and by which rules
+//	               trial*.go                 the try                 findings.go          what it found (pure)
+//	vendors.go     the catalogue
+//	explain.go     one entry of it, with an example (example.go, pure)
 //	version.go     what this is
 //	cluster.go     where the plugin works    selection.go            on what              watch.go    reading on
 package main
@@ -69,6 +74,7 @@ func newCommand(streams genericiooptions.IOStreams, now func() time.Time, open o
 	flags := genericclioptions.NewConfigFlags(true)
 	flags.AddFlags(root.PersistentFlags())
 	s := session{IOStreams: streams, cluster: cluster{flags: flags, warnings: streams.ErrOut}, now: now}
-	root.AddCommand(newStatusCommand(s), newListCommand(s), newRenewCommand(s), newSuspendCommand(s), newResumeCommand(s), newAuthorizeCommand(s, open), newVersionCommand(s))
+	root.AddCommand(newStatusCommand(s), newListCommand(s), newRenewCommand(s), newSuspendCommand(s), newResumeCommand(s), newAuthorizeCommand(s, open),
+		newTestCommand(s), newVendorsCommand(s), newExplainCommand(s), newVersionCommand(s))
 	return root
 }

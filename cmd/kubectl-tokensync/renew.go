@@ -131,28 +131,30 @@ func (v *renewVerb) awaitAll(ctx context.Context, c *connection, wishes map[type
 			v.tellLate(wishes, latest)
 			return false
 		case change := <-changes.ResultChan():
-			token, ok := change.Object.(*v1alpha1.OAuthToken)
-			if !ok {
-				continue
+			if token, ok := change.Object.(*v1alpha1.OAuthToken); ok {
+				latest[token.UID] = token
+				fine = v.settle(wishes, token, change.Type == watch.Deleted) != failed && fine
 			}
-			wanted, ok := wishes[token.UID]
-			if !ok {
-				continue
-			}
-			latest[token.UID] = token
-			ends, said := wanted.look(token, v.now())
-			if change.Type == watch.Deleted {
-				ends, said = failed, "not renewed: it was deleted"
-			}
-			if ends == undecided {
-				continue
-			}
-			delete(wishes, token.UID)
-			fine = fine && ends == succeeded
-			v.say("%s %s", v.shown(token), said)
 		}
 	}
 	return fine
+}
+
+// settle tells what came of a wish, if that can be told by now.
+func (v *renewVerb) settle(wishes map[types.UID]wish, token *v1alpha1.OAuthToken, deleted bool) ending {
+	wanted, ok := wishes[token.UID]
+	if !ok {
+		return undecided
+	}
+	ends, said := wanted.look(token, v.now())
+	if deleted {
+		ends, said = failed, "not renewed: it was deleted"
+	}
+	if ends != undecided {
+		delete(wishes, token.UID)
+		v.say("%s %s", v.shown(token), said)
+	}
+	return ends
 }
 
 // dropDeleted drops the wishes of OAuthTokens that are gone, and tells whether there were any.

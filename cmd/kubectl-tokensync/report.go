@@ -120,7 +120,7 @@ func advice(token *v1alpha1.OAuthToken, how verdict) []string {
 	case token.Spec.Suspend:
 		lines = append(lines, fmt.Sprintf("kubectl tokensync resume %s -n %s", token.Name, token.Namespace))
 	}
-	return append(lines, guideTo(how.reason))
+	return append(lines, v1alpha1.FailureGuide(how.reason))
 }
 
 // writeEvents tells what happened, the latest last.

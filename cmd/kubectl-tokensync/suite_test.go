@@ -72,6 +72,7 @@ type desk struct {
 	namespace string
 	folder    string
 	portal    string // where the portal answers
+	input     string // what is piped into the plugin
 	said      lines
 	opened    []string
 	browser   func(address string) error // what the person does in the browser; nil: nothing
@@ -90,7 +91,7 @@ func newDesk(t *testing.T) *desk {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "desk-"}}
 	d.create(namespace)
 	d.namespace = namespace.Name
-	d.let("ada", "oauthtoken-viewer", "system:aggregate-to-view") // the cluster's role `view`, which a controller puts together
+	d.let("ada", "tokensync-oauthtoken-viewer", "system:aggregate-to-view") // the cluster's role `view`, which a controller puts together
 	d.create(&v1alpha1.OAuthToken{
 		ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: d.namespace},
 		Spec: v1alpha1.OAuthTokenSpec{
@@ -200,7 +201,7 @@ func (d *desk) run(ctx context.Context, user string, arguments ...string) error 
 
 func (d *desk) plugin(user string, arguments []string) *cobra.Command {
 	d.t.Helper()
-	command := newCommand(genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: &d.said, ErrOut: &d.said}, time.Now, func(_ context.Context, address string) error {
+	command := newCommand(genericiooptions.IOStreams{In: strings.NewReader(d.input), Out: &d.said, ErrOut: &d.said}, time.Now, func(_ context.Context, address string) error {
 		d.opened = append(d.opened, address)
 		if d.browser == nil {
 			return nil

@@ -23,7 +23,7 @@ func (d *desk) does(arguments ...string) (said string, exit int) {
 	ctx, cancel := context.WithTimeout(d.t.Context(), patience)
 	defer cancel()
 	before := len(d.said.String())
-	d.let("eve", "oauthtoken-editor", "system:aggregate-to-view")
+	d.let("eve", "tokensync-oauthtoken-editor", "system:aggregate-to-view")
 	err := d.run(ctx, "eve", arguments...)
 	exit = exitStatus(err, &d.said)
 	return d.said.String()[before:], exit
@@ -108,10 +108,14 @@ func TestRenewAsksOnlyWhereThatCanHelp(t *testing.T) {
 		exit      int
 		asks      bool
 	}{
-		"a suspended one": {func(d *desk) { d.patch("argocd-controller", `{"spec":{"suspend":true}}`) }, "renew orders",
-			"orders can't be renewed now: it is suspended, and nothing is requested before `kubectl tokensync resume orders", 1, false},
-		"one whose spec is at fault": {func(d *desk) { d.mustStatus("False", v1alpha1.ReasonInvalidSpec) }, "renew orders",
-			"orders can't be renewed now: InvalidSpec: what to do", 1, false},
+		"a suspended one": {
+			func(d *desk) { d.patch("argocd-controller", `{"spec":{"suspend":true}}`) }, "renew orders",
+			"orders can't be renewed now: it is suspended, and nothing is requested before `kubectl tokensync resume orders", 1, false,
+		},
+		"one whose spec is at fault": {
+			func(d *desk) { d.mustStatus("False", v1alpha1.ReasonInvalidSpec) }, "renew orders",
+			"orders can't be renewed now: InvalidSpec: what to do", 1, false,
+		},
 		"without waiting":               {nil, "renew --all --wait=false", "orders: renewal asked for\n", 0, true},
 		"an operator that is away":      {nil, "renew orders --timeout=1s", "orders not renewed yet: the operator has not taken the wish up", 1, true},
 		"a dry run of the API server's": {nil, "renew orders --dry-run", "orders: renewal asked for (server dry run)\n", 0, false},

@@ -10,12 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 )
 
-// failureGuide is where the documentation has a section for each reason.
-const failureGuide = "https://tokensync.dev/docs/failures#"
-
-// guideTo is the address of a reason's section.
-func guideTo(reason string) string { return failureGuide + strings.ToLower(reason) }
-
 // plain keeps what others wrote into a cluster, or a vendor answered, from steering the terminal.
 func plain(text string) string {
 	return strings.Map(func(r rune) rune {

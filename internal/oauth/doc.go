@@ -14,6 +14,7 @@
 //	vendor_check*.go               what is wrong with an entry, by field
 //	endpoint_template.go           URLs over parameters, which no value can bend
 //	endpoint_hosts.go              RFC 6749, section 3.2; hosts and the patterns that allow them
+//	vendor_needs.go                what an entry asks of a user
 //
 // What is sent:
 //
@@ -41,6 +42,7 @@
 //	network_failure.go, quote.go      failures without an answer; words that are fit to be shown
 //	discovery.go                      RFC 8414; OpenID Connect Discovery 1.0
 //	id_token.go                       OpenID Connect Core, section 2: who it was
+//	claims.go                         RFC 7519, section 4: what a token that is a JWT states
 //	revocation.go                     RFC 7009
 //	token.go, sensitive.go            the outcome, which nothing prints
 package oauth

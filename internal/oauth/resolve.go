@@ -147,12 +147,8 @@ func (r *resolution) resolveClient() {
 
 // checkCredentials names what is missing, and marks what is used.
 func (r *resolution) checkCredentials() {
-	keys := []string{"client_id"}
-	if r.authentication != None && r.grant != Implicit { // the implicit grant has no request that could carry a secret
-		keys = append(keys, "client_secret")
-	}
+	keys := credentialKeys(r.grant, r.authentication, r.settings.Credentials)
 	if r.grant != "" {
-		keys = append(keys, grantOf(r.grant).keys(r.settings.Credentials)...)
 		grantOf(r.grant).check(r.settings, &r.faults)
 	}
 	var missing []string
