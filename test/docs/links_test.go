@@ -40,7 +40,7 @@ func TestLinks(t *testing.T) {
 }
 
 // published finds addresses of the documentation wherever they stand: in alerts, in code, in a chart.
-var published = regexp.MustCompile(regexp.QuoteMeta(site) + `[A-Za-z0-9/_-]+(#[A-Za-z0-9_-]+)?`)
+var published = regexp.MustCompile(regexp.QuoteMeta(site) + `([A-Za-z0-9/_-]|\.[A-Za-z0-9])+(#[A-Za-z0-9_-]+)?`)
 
 func TestAddressesOfTheDocumentation(t *testing.T) {
 	all := tree{files: project(t), pages: pages(t)}
@@ -114,6 +114,9 @@ func (all tree) fault(from *page, link string) string {
 
 func (all tree) faultOfPublished(address string) string {
 	name, anchor, _ := strings.Cut(strings.TrimPrefix(address, site), "#")
+	if path.Ext(name) != "" && all.files["docs/"+name] { // a picture
+		return ""
+	}
 	file := "docs/" + strings.TrimSuffix(name, "/") + ".md"
 	if all.pages[file] == nil {
 		return "there is no " + file
@@ -157,7 +160,8 @@ func TestTheJudgeOfLinks(t *testing.T) {
 	}
 	for link, want := range map[string]string{
 		"there.md": "", "there.md#there": "", "#same-1": "", "images/x.png": "", "../hack": "", "https://example.com/a#b": "",
-		site + "there#there":        "",
+		site + "there#there": "", site + "images/x.png": "",
+		site + "images/y.png":       "there is no docs/images/y.png.md",
 		"there.md#Where":            "docs/there.md has no heading for #Where",
 		"#own2":                     "docs/here.md has no heading for #own2",
 		"images/X.png":              "there is no docs/images/X.png",
