@@ -43,13 +43,14 @@ play-image: ## Build tokensync-play:dev, a vendor to play with in a cluster (doc
 ##@ Develop
 
 .PHONY: generate
-generate: ## Write deep copies, the CRD, the manager's role and the API reference from the Go types and their markers, and what the chart takes over
+generate: ## Write deep copies, the CRD, the manager's role and the API reference from the Go types and their markers, and what the chart and Argo CD take over
 	$(TOOL) controller-gen object paths=./api/...
 	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 	$(TOOL) controller-gen rbac:roleName=tokensync-manager paths=./internal/controller/... output:rbac:dir=config/rbac
 	go tool -modfile=hack/docs/go.mod crd-ref-docs --log-level=ERROR --config=hack/docs/config.yaml --templates-dir=hack/docs/templates \
 	  --source-path=api/v1alpha1 --renderer=markdown --output-path=docs/reference/api.md
 	go run ./hack/chart
+	go run ./hack/argocd
 
 .PHONY: tidy
 tidy: ## Tidy every module

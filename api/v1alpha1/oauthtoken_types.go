@@ -32,6 +32,7 @@ type OAuthToken struct {
 	Spec OAuthTokenSpec `json:"spec,omitzero"`
 	// status is what the operator knows. Nothing in it is needed to go on: it may be wiped at any time.
 	// +optional
+	// +kubebuilder:default={"observedGeneration":-1}
 	Status OAuthTokenStatus `json:"status,omitzero"`
 }
 
