@@ -95,6 +95,10 @@ e2e: ## Run the real manager against faults, an authorization server of others, 
 docs: generate ## Write the API reference, and check the documentation: links, anchors, samples, a section for each reason
 	@$(WITH_CONTROL_PLANE); cd test && go test -count=1 ./docs
 
+.PHONY: rules-test
+rules-test: ## Test the alerts (needs promtool, of the Debian package prometheus)
+	cd test && go test -count=1 ./alerts
+
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME (10s) each
 	@git grep -oE --untracked '^func Fuzz\w+' -- '*_test.go' | while IFS=: read -r file func; do \

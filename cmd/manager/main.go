@@ -68,6 +68,9 @@ func run(ctx context.Context, out io.Writer, arguments []string) error {
 	if err != nil {
 		return fmt.Errorf("find the cluster: %w", err)
 	}
+	if err := showBuildInfo(); err != nil {
+		return err
+	}
 	restConfig.QPS, restConfig.Burst = float32(o.kubeAPIQPS), o.kubeAPIBurst
 	m, err := newManager(restConfig, o)
 	if err != nil {

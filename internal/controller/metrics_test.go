@@ -60,6 +60,9 @@ func TestSeriesOfAnOAuthTokenFollowItsStatusAndGoWithIt(t *testing.T) {
 		"tokensync_refresh_token_expiration_timestamp_seconds": at(noon.Add(720 * time.Hour)),
 		"tokensync_client_secret_expiration_timestamp_seconds": at(time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC)),
 		"tokensync_token_ready":                                1,
+		"tokensync_authorization_required":                     0,
+		"tokensync_oauthtoken_suspended":                       0,
+		"tokensync_oauthtoken_info":                            1,
 	}
 	if diff := cmp.Diff(want, series(t, "name", "metered")); diff != "" {
 		t.Errorf("with a token (-want +got):\n%s", diff)
@@ -67,7 +70,11 @@ func TestSeriesOfAnOAuthTokenFollowItsStatusAndGoWithIt(t *testing.T) {
 
 	secret.Annotations[v1alpha1.ClientSecretExpiresAtAnnotation] = "soon"
 	m.observe(o, statusOf(noon, object, &plan{}, &result{}))
-	if diff := cmp.Diff(map[string]float64{"tokensync_token_ready": 0}, series(t, "name", "metered")); diff != "" {
+	want = map[string]float64{
+		"tokensync_token_ready": 0, "tokensync_authorization_required": 0, "tokensync_oauthtoken_suspended": 0,
+		"tokensync_oauthtoken_info": 1, "tokensync_token_problem": 1,
+	}
+	if diff := cmp.Diff(want, series(t, "name", "metered")); diff != "" {
 		t.Errorf("without one (-want +got):\n%s", diff)
 	}
 
@@ -75,6 +82,44 @@ func TestSeriesOfAnOAuthTokenFollowItsStatusAndGoWithIt(t *testing.T) {
 		t.Errorf("forgetting gave UID %q", uid)
 	}
 	if left := series(t, "name", "metered"); len(left) != 0 {
+		t.Errorf("series of an OAuthToken that is gone: %v", left)
+	}
+}
+
+func TestSeriesSayWhatAnOAuthTokenIsAndWhatItsProblemIs(t *testing.T) {
+	m := newMetrics()
+	object := subject(func(o *v1alpha1.OAuthToken) { o.Name, o.Spec.Vendor = "described", "acme" })
+	observe := func(p *problem) {
+		m.observe(&observation{token: object}, statusOf(noon, object, &plan{}, &result{held: goodToken(), matches: true, problem: p}))
+	}
+	one := func(name, label, value string) {
+		t.Helper()
+		if got := series(t, "name", "described")[name]; got != 1 {
+			t.Errorf("%s is %v in sum over its series, want 1", name, got)
+		}
+		if got := series(t, label, value)[name]; got != 1 {
+			t.Errorf("%s with %s=%q is %v, want 1", name, label, value, got)
+		}
+	}
+	observe(&problem{reason: v1alpha1.ReasonAuthorizationRequired, authorize: true})
+	one("tokensync_oauthtoken_info", "vendor", "acme")
+	one("tokensync_token_problem", "reason", v1alpha1.ReasonAuthorizationRequired)
+	one("tokensync_authorization_required", "name", "described")
+
+	object.Spec.Vendor, object.Spec.GrantType, object.Spec.Suspend = "other", v1alpha1.GrantPassword, true
+	object.Status.GrantType = ""
+	observe(&problem{reason: v1alpha1.ReasonVendorUnavailable})
+	one("tokensync_oauthtoken_info", "vendor", "other")
+	one("tokensync_oauthtoken_info", "grant", "Password")
+	one("tokensync_token_problem", "reason", v1alpha1.ReasonVendorUnavailable)
+	one("tokensync_oauthtoken_suspended", "name", "described")
+
+	observe(nil)
+	if got := series(t, "name", "described")["tokensync_token_problem"]; got != 0 {
+		t.Error("a problem is told of that is no more")
+	}
+	m.forget(types.NamespacedName{Namespace: object.Namespace, Name: object.Name})
+	if left := series(t, "name", "described"); len(left) != 0 {
 		t.Errorf("series of an OAuthToken that is gone: %v", left)
 	}
 }
