@@ -99,6 +99,10 @@ docs: generate ## Write the API reference, and check the documentation: links, a
 rules-test: ## Test the alerts (needs promtool, of the Debian package prometheus)
 	cd test && go test -count=1 ./alerts
 
+.PHONY: observe
+observe: ## Ask a real Prometheus every query of the alerts and the dashboard (needs prometheus and promtool)
+	@$(WITH_CONTROL_PLANE); cd test && go test -count=1 ./observability
+
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME (10s) each
 	@git grep -oE --untracked '^func Fuzz\w+' -- '*_test.go' | while IFS=: read -r file func; do \
