@@ -32,7 +32,7 @@ func TestKustomizeAndHelmRenderTheSame(t *testing.T) {
 		"one namespace": {[]string{"namespaced"}, "{namespaces: [team-a], crds: {install: false}}", "team-a"},
 		"monitoring": {
 			[]string{"default", "prometheus"},
-			"metrics: {serviceMonitor: {enabled: true}}", namespace,
+			"metrics: {serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboard: {enabled: true}}", namespace,
 		},
 		"a network policy": {[]string{"default", "network-policy"}, "networkPolicy: {enabled: true}", namespace},
 	} {

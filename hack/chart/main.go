@@ -14,8 +14,10 @@ const chart = "charts/tokensync"
 
 // copies are the files that templates read, by their name in the chart's folder `files`. Helm reads nothing outside of a chart.
 var copies = map[string]string{ //nolint:gochecknoglobals // a constant, if Go had such
-	"crd.yaml":  "config/crd/bases/tokensync.dev_oauthtokens.yaml",
-	"role.yaml": "config/rbac/role.yaml",
+	"crd.yaml":       "config/crd/bases/tokensync.dev_oauthtokens.yaml",
+	"dashboard.json": "config/prometheus/dashboard.json",
+	"role.yaml":      "config/rbac/role.yaml",
+	"rules.yaml":     "config/prometheus/rules.yaml",
 }
 
 func main() {
