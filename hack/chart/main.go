@@ -29,11 +29,11 @@ func main() {
 
 func embed() error {
 	for name, source := range copies {
-		content, err := os.ReadFile(source)
+		content, err := os.ReadFile(source) //nolint:gosec // of the list above
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(chart, "files", name), content, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(chart, "files", name), content, 0o600); err != nil { //nolint:gosec // of the list above
 			return err
 		}
 	}
@@ -55,7 +55,7 @@ func document() error {
 	if err != nil {
 		return fmt.Errorf("%s/values.yaml: %w", chart, err)
 	}
-	readme := filepath.Join(chart, "README.md")
+	const readme = chart + "/README.md"
 	text, err := os.ReadFile(readme)
 	if err != nil {
 		return err
@@ -65,5 +65,5 @@ func document() error {
 	if !begins || !ends {
 		return fmt.Errorf("%s lacks the marks of the table", readme)
 	}
-	return os.WriteFile(readme, bytes.Join([][]byte{before, []byte(tableBegins), table, []byte(tableEnds), after}, nil), 0o644)
+	return os.WriteFile(readme, bytes.Join([][]byte{before, []byte(tableBegins), table, []byte(tableEnds), after}, nil), 0o600) //nolint:gosec // a constant path
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -76,7 +77,7 @@ func described(content []byte) []value {
 func undocumented(tree map[string]any, path []string, documented []value) []string {
 	var missing []string
 	for name, below := range tree {
-		here := value{path: append(path[:len(path):len(path)], name)}
+		here := value{path: append(slices.Clip(path), name)}
 		if covered(here.name(), documented) {
 			continue
 		}
