@@ -12,6 +12,7 @@ LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 IMAGE          ?= tokensync:$(VERSION)
 CONTAINER_TOOL ?= docker
 FUZZTIME       ?= 10s
+DIST           ?= dist
 PKG            ?= ./...
 
 # Development tools, pinned in hack/tools/go.mod; each is built when it is first used and then comes from Go's build cache.
@@ -125,8 +126,8 @@ image: ## Build the container image (IMAGE=registry.example.com/tokensync:v1, CO
 
 .PHONY: build-installer
 build-installer: ## Write dist/install.yaml: everything that a cluster needs, with IMAGE
-	@mkdir -p dist
-	$(TOOL) kustomize build config/default | sed 's|image: tokensync:dev$$|image: $(IMAGE)|' >dist/install.yaml
+	@mkdir -p $(DIST)
+	$(TOOL) kustomize build config/default | sed 's|image: tokensync:dev$$|image: $(IMAGE)|' >$(DIST)/install.yaml
 
 .PHONY: help
 help:

@@ -1,12 +1,8 @@
 package charts_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 
@@ -15,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"tokensync.dev/tokensync/internal/kubetest"
 )
@@ -24,12 +19,7 @@ import (
 // and the Deployment's pod where only restricted pods are.
 func TestAPIServerAcceptsWhatIsRendered(t *testing.T) {
 	warnings := &warningLog{}
-	config := kubetest.Start(t, func(environment *envtest.Environment) {
-		environment.CRDDirectoryPaths = append(environment.CRDDirectoryPaths,
-			filepath.Join(module(t, "sigs.k8s.io/gateway-api"), "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml"),
-			filepath.Join(module(t, "github.com/prometheus-operator/prometheus-operator"), "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml"),
-			filepath.Join(module(t, "github.com/prometheus-operator/prometheus-operator"), "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml"))
-	})
+	config := kubetest.Start(t, kubetest.WithOthersCRDs(t))
 	config.WarningHandlerWithContext = warnings
 	cluster, err := client.New(config, client.Options{FieldValidation: metav1.FieldValidationStrict})
 	if err != nil {
@@ -81,21 +71,6 @@ func dryRun(t *testing.T, cluster client.Client, object *unstructured.Unstructur
 	if err != nil {
 		t.Errorf("%s %s: %v", object.GetKind(), object.GetName(), err)
 	}
-}
-
-// module is the folder of a module that hack/crds pins.
-func module(t *testing.T, path string) string {
-	t.Helper()
-	download := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", path)
-	download.Dir = filepath.Join(kubetest.Root(), "hack", "crds")
-	var problems bytes.Buffer
-	download.Stderr = &problems
-	printed, err := download.Output()
-	var found struct{ Dir string }
-	if err != nil || json.Unmarshal(printed, &found) != nil || found.Dir == "" {
-		t.Fatalf("go mod download %s: %v\n%s%s", path, err, printed, problems.String())
-	}
-	return found.Dir
 }
 
 // warningLog keeps the warnings that come with the API server's answers.

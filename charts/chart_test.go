@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -21,19 +20,6 @@ import (
 
 const namespace = "tokensync-system"
 
-// tools are found once: looking for one takes a second.
-var tools sync.Map
-
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	path, found := tools.Load(name)
-	if !found {
-		path = kubetest.Tool(t, name)
-		tools.Store(name, path)
-	}
-	return path.(string)
-}
-
 // helm runs it with values and further arguments, and returns what it prints and what it complains about.
 func helm(t *testing.T, values string, arguments ...string) (printed []byte, problem error) {
 	t.Helper()
@@ -42,7 +28,7 @@ func helm(t *testing.T, values string, arguments ...string) (printed []byte, pro
 	if err := os.WriteFile(file, []byte(values), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	command := exec.CommandContext(t.Context(), tool(t, "helm"), append(arguments, "--values", file)...)
+	command := exec.CommandContext(t.Context(), kubetest.Tool(t, "helm"), append(arguments, "--values", file)...)
 	command.Env = append(os.Environ(), "HELM_CACHE_HOME="+t.TempDir(), "HELM_CONFIG_HOME="+t.TempDir(), "KUBECONFIG=/dev/null")
 	var problems bytes.Buffer
 	command.Stderr = &problems

@@ -1,8 +1,6 @@
 package charts_test
 
 import (
-	"bytes"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -40,7 +38,7 @@ func TestKustomizeAndHelmRenderTheSame(t *testing.T) {
 			t.Parallel()
 			var want []*unstructured.Unstructured
 			for _, folder := range c.folders {
-				want = append(want, kustomize(t, folder)...)
+				want = append(want, kubetest.Kustomize(t, folder)...)
 			}
 			got := mustTemplate(t, c.values, "--namespace", c.namespace)
 			if diff := cmp.Diff(normal(want, c.namespace), normal(got, c.namespace)); diff != "" {
@@ -48,19 +46,6 @@ func TestKustomizeAndHelmRenderTheSame(t *testing.T) {
 			}
 		})
 	}
-}
-
-func kustomize(t *testing.T, folder string) []*unstructured.Unstructured {
-	t.Helper()
-	kubetest.DependOn(t, "../config")
-	build := exec.CommandContext(t.Context(), tool(t, "kustomize"), "build", "../config/"+folder)
-	var problems bytes.Buffer
-	build.Stderr = &problems
-	stream, err := build.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, problems.String())
-	}
-	return kubetest.Manifests(t, stream)
 }
 
 // normal takes away what has to differ, and returns the objects by kind and name.

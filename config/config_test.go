@@ -2,28 +2,20 @@
 package config_test
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
-	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tokensync.dev/tokensync/internal/kubetest"
@@ -31,31 +23,49 @@ import (
 
 const ownNamespace = "tokensync-system"
 
-// TestManifests tells one story: the installation is applied, then its parts are looked at, then the samples are applied.
+// namespaceOf is where each installation runs.
+var namespaceOf = map[string]string{"default": ownNamespace, "portal": ownNamespace, "namespaced": "team-a", "testdata/team-b": "team-b"}
+
+// TestManifests tells one story: the installations are applied with all that can be added to them, their parts are looked at, then the
+// samples are applied.
 func TestManifests(t *testing.T) {
 	warnings := &warningLog{}
-	config := kubetest.Start(t)
+	config := kubetest.Start(t, kubetest.WithOthersCRDs(t))
 	config.WarningHandlerWithContext = warnings
 	cluster, err := client.New(config, client.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-
-	for _, object := range render(t, "portal") { // config/default is in it
-		apply(t, cluster, object)
+	for _, team := range []string{"team-a", "team-b"} { // as docs/installation.md has them made
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+			Name: team, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
+		}}
+		if err := cluster.Create(t.Context(), namespace); err != nil {
+			t.Fatal(err)
+		}
 	}
-	t.Run("the pod is accepted where only restricted pods are", func(t *testing.T) {
-		pod := &corev1.Pod{
-			ObjectMeta: metav1.ObjectMeta{GenerateName: "manager-", Namespace: ownNamespace},
-			Spec:       deployment(t, "portal").Spec.Template.Spec,
-		}
-		if err := cluster.Create(t.Context(), pod, client.DryRunAll); err != nil {
-			t.Error(err)
-		}
-	})
+	for _, folder := range []string{"default", "portal", "portal/samples", "network-policy", "prometheus", "crd", "namespaced", "testdata/team-b"} {
+		t.Run("config/"+folder+" is accepted", func(t *testing.T) {
+			for _, object := range kubetest.Kustomize(t, folder) {
+				apply(t, cluster, object)
+			}
+		})
+	}
+	for folder, namespace := range namespaceOf {
+		t.Run("the pod of config/"+folder+" is accepted where only restricted pods are", func(t *testing.T) {
+			pod := &corev1.Pod{
+				ObjectMeta: metav1.ObjectMeta{GenerateName: "manager-", Namespace: namespace},
+				Spec:       deployment(t, folder).Spec.Template.Spec,
+			}
+			if err := cluster.Create(t.Context(), pod, client.DryRunAll); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 	t.Run("the manager may do its work and nothing else", func(t *testing.T) { checkRights(t, cluster) })
+	t.Run("an installation for one namespace has nothing outside of it", func(t *testing.T) { checkScope(t, cluster) })
 	t.Run("the samples are accepted", func(t *testing.T) {
-		for _, object := range render(t, "samples") {
+		for _, object := range kubetest.Kustomize(t, "samples") {
 			object.SetNamespace(metav1.NamespaceDefault)
 			apply(t, cluster, object)
 		}
@@ -66,12 +76,60 @@ func TestManifests(t *testing.T) {
 	}
 }
 
+// checkScope asks the API server which objects have a namespace. Nothing may be cluster-wide, or in another namespace.
+func checkScope(t *testing.T, cluster client.Client) {
+	t.Helper()
+	for _, folder := range []string{"namespaced", "testdata/team-b"} {
+		for _, object := range kubetest.Kustomize(t, folder) {
+			namespaced, err := cluster.IsObjectNamespaced(object)
+			if err != nil || !namespaced || object.GetNamespace() != namespaceOf[folder] {
+				t.Errorf("%s: %s %s in %q, has a namespace: %v, %v", folder, object.GetKind(), object.GetName(), object.GetNamespace(), namespaced, err)
+			}
+			if subjects, _, _ := unstructured.NestedSlice(object.Object, "subjects"); len(subjects) > 0 {
+				if got := subjects[0].(map[string]any)["namespace"]; got != namespaceOf[folder] {
+					t.Errorf("%s: %s %s is for an account in %q", folder, object.GetKind(), object.GetName(), got)
+				}
+			}
+		}
+	}
+}
+
+// TestInstaller makes the one file, which is config/default with the image that was asked for.
+func TestInstaller(t *testing.T) {
+	kubetest.DependOn(t, ".")
+	kubetest.DependOn(t, "../Makefile")
+	const image = "registry.example.com/tokensync:v1"
+	folder := t.TempDir()
+	build := exec.CommandContext(t.Context(), "make", "-s", "build-installer", "IMAGE="+image, "DIST="+folder)
+	build.Dir = kubetest.Root()
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	installer, err := os.ReadFile(filepath.Join(folder, "install.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := kubetest.Kustomize(t, "default")
+	for _, object := range want {
+		if object.GetKind() == "Deployment" {
+			containers, _, _ := unstructured.NestedSlice(object.Object, "spec", "template", "spec", "containers")
+			containers[0].(map[string]any)["image"] = image
+			if err := unstructured.SetNestedSlice(object.Object, containers, "spec", "template", "spec", "containers"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if diff := cmp.Diff(want, kubetest.Manifests(t, installer)); diff != "" {
+		t.Errorf("install.yaml (-want +got):\n%s", diff)
+	}
+}
+
 // TestDeploymentFlagsExist asks the binary itself: a flag that it does not know fails before --help is reached.
 func TestDeploymentFlagsExist(t *testing.T) {
 	manager := filepath.Join(t.TempDir(), "manager")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", manager, "./cmd/manager")
 	build.Dir = kubetest.Root()
-	dependOn(t, "../cmd/manager")
+	kubetest.DependOn(t, "../cmd/manager")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -82,122 +140,13 @@ func TestDeploymentFlagsExist(t *testing.T) {
 		}
 		return nil
 	}
-	for _, folder := range []string{"default", "namespaced", "portal"} {
+	for _, folder := range []string{"default", "namespaced", "portal", "testdata/team-b"} {
 		if err := help(deployment(t, folder).Spec.Template.Spec.Containers[0].Args...); err != nil {
 			t.Errorf("config/%s: %v", folder, err)
 		}
 	}
 	if err := help("--no-such-flag"); err == nil {
 		t.Error("the manager accepts a flag that it does not have, so this test says nothing")
-	}
-}
-
-// checkRights asks the API server what the manager's ServiceAccount may do.
-func checkRights(t *testing.T, cluster client.Client) {
-	t.Helper()
-	may := []authorizationv1.ResourceAttributes{
-		{Group: "tokensync.dev", Resource: "oauthtokens", Verb: "list"},
-		{Group: "tokensync.dev", Resource: "oauthtokens", Verb: "watch"},
-		{Group: "tokensync.dev", Resource: "oauthtokens", Verb: "patch", Namespace: "team"},
-		{Group: "tokensync.dev", Resource: "oauthtokens", Verb: "get", Namespace: "team"},
-		{Group: "tokensync.dev", Resource: "oauthtokens", Verb: "patch", Namespace: "team", Subresource: "status"},
-		{Group: "tokensync.dev", Resource: "oauthtokens", Verb: "update", Namespace: "team", Subresource: "finalizers"},
-		{Resource: "secrets", Verb: "list"},
-		{Resource: "secrets", Verb: "watch"},
-		{Resource: "secrets", Verb: "get", Namespace: "team"},
-		{Resource: "secrets", Verb: "create", Namespace: "team"},
-		{Resource: "secrets", Verb: "patch", Namespace: "team"},
-		{Resource: "secrets", Verb: "update", Namespace: "team"},
-		{Resource: "secrets", Verb: "delete", Namespace: "team"},
-		{Resource: "secrets", Verb: "get", Namespace: ownNamespace, Name: "tokensync-hash-key"},
-		{Group: "events.k8s.io", Resource: "events", Verb: "create", Namespace: "team"},
-		{Group: "events.k8s.io", Resource: "events", Verb: "patch", Namespace: "team"},
-		{Group: "authentication.k8s.io", Resource: "tokenreviews", Verb: "create"},
-		{Group: "authorization.k8s.io", Resource: "subjectaccessreviews", Verb: "create"},
-		{Group: "coordination.k8s.io", Resource: "leases", Verb: "create", Namespace: ownNamespace},
-		{Group: "coordination.k8s.io", Resource: "leases", Verb: "update", Namespace: ownNamespace, Name: "tokensync-manager"},
-		{Resource: "events", Verb: "create", Namespace: ownNamespace},
-	}
-	for _, action := range may {
-		// The API server learns of new roles through watches of its own, so the first answers may be old.
-		err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, 10*time.Second, true,
-			func(ctx context.Context) (bool, error) { return allowed(ctx, cluster, action) })
-		if err != nil {
-			t.Errorf("may not %s: %v", describe(action), err)
-		}
-	}
-	mayNot := []authorizationv1.ResourceAttributes{
-		{Group: "tokensync.dev", Resource: "oauthtokens", Verb: "create", Namespace: "team"},
-		{Group: "tokensync.dev", Resource: "oauthtokens", Verb: "delete", Namespace: "team"},
-		{Group: "tokensync.dev", Resource: "oauthtokens", Verb: "update", Namespace: "team"},
-		{Group: "coordination.k8s.io", Resource: "leases", Verb: "get", Namespace: "team"},
-		{Group: "coordination.k8s.io", Resource: "leases", Verb: "update", Namespace: ownNamespace, Name: "another"},
-		{Resource: "secrets", Verb: "deletecollection", Namespace: "team"},
-		{Resource: "configmaps", Verb: "get", Namespace: "team"},
-		{Resource: "pods", Verb: "list"},
-		{Resource: "serviceaccounts", Verb: "create", Namespace: "team", Subresource: "token"},
-		{Group: "rbac.authorization.k8s.io", Resource: "clusterroles", Verb: "escalate"},
-	}
-	for _, action := range mayNot {
-		if ok, err := allowed(t.Context(), cluster, action); ok || err != nil {
-			t.Errorf("may %s (%v)", describe(action), err)
-		}
-	}
-}
-
-func allowed(ctx context.Context, cluster client.Client, action authorizationv1.ResourceAttributes) (bool, error) {
-	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User:               "system:serviceaccount:" + ownNamespace + ":tokensync-manager",
-		Groups:             []string{"system:serviceaccounts", "system:authenticated"},
-		ResourceAttributes: &action,
-	}}
-	err := cluster.Create(ctx, review)
-	return review.Status.Allowed, err
-}
-
-func describe(action authorizationv1.ResourceAttributes) string {
-	return fmt.Sprintf("%s %s.%s/%s in %q", action.Verb, action.Resource, action.Group, action.Subresource, action.Namespace)
-}
-
-// render returns the objects that kustomize makes of a folder beside this file.
-func render(t *testing.T, folder string) []*unstructured.Unstructured {
-	t.Helper()
-	build := exec.CommandContext(t.Context(), "go", "tool", "-modfile=hack/tools/go.mod", "kustomize", "build", "config/"+folder)
-	build.Dir = kubetest.Root()
-	dependOn(t, ".")
-	var problems bytes.Buffer
-	build.Stderr = &problems
-	manifests, err := build.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, problems.String())
-	}
-	var objects []*unstructured.Unstructured
-	for decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(manifests), 4096); ; {
-		object := &unstructured.Unstructured{}
-		err := decoder.Decode(object)
-		if errors.Is(err, io.EOF) {
-			return objects
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		objects = append(objects, object)
-	}
-}
-
-// dependOn opens every file of a folder. `go test` takes an earlier result from its cache until a file changes that the test has
-// opened, and does not know what another process reads.
-func dependOn(t *testing.T, folder string) {
-	t.Helper()
-	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		_, err = os.ReadFile(path)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -213,7 +162,7 @@ func apply(t *testing.T, cluster client.Client, object *unstructured.Unstructure
 // deployment is the one of a folder, as it is rendered.
 func deployment(t *testing.T, folder string) *appsv1.Deployment {
 	t.Helper()
-	for _, object := range render(t, folder) {
+	for _, object := range kubetest.Kustomize(t, folder) {
 		if object.GetKind() != "Deployment" {
 			continue
 		}
