@@ -100,17 +100,21 @@ func run(tb testing.TB, namespace, health string, arguments []string) *Process {
 // AwaitReady waits until the manager has read what there is.
 func (p *Process) AwaitReady() {
 	p.tb.Helper()
-	Eventually(p.tb, func() string {
-		response, err := http.Get("http://" + p.health + "/readyz")
-		if err != nil {
-			return err.Error()
-		}
-		_ = response.Body.Close()
-		if response.StatusCode != http.StatusOK {
-			return response.Status
-		}
-		return ""
-	})
+	Eventually(p.tb, p.Unready)
+}
+
+// Unready says why the manager is not ready; "": it is.
+func (p *Process) Unready() string {
+	asked := http.Client{Timeout: 2 * time.Second} // the answer is held back until the cache is filled
+	response, err := asked.Get("http://" + p.health + "/readyz")
+	if err != nil {
+		return err.Error()
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return response.Status
+	}
+	return ""
 }
 
 // Kill is kill -9; it returns when the process is gone.

@@ -8,16 +8,19 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/kubetest"
@@ -25,13 +28,18 @@ import (
 )
 
 var controlPlane struct {
-	once   sync.Once
-	config *rest.Config
-	stop   func()
+	once    sync.Once
+	options []func(*envtest.Environment)
+	config  *rest.Config
+	stop    func()
 }
 
 // Main is what TestMain of a package calls that uses worlds.
-func Main(m *testing.M) {
+func Main(m *testing.M) { os.Exit(Run(m)) }
+
+// Run runs the tests of a package that uses worlds, and returns the exit code. Options change the control plane before it starts.
+func Run(m *testing.M, options ...func(*envtest.Environment)) int {
+	controlPlane.options = options
 	code := m.Run()
 	if controlPlane.stop != nil {
 		controlPlane.stop()
@@ -39,12 +47,12 @@ func Main(m *testing.M) {
 	if binary.path != "" {
 		_ = os.RemoveAll(filepath.Dir(binary.path))
 	}
-	os.Exit(code)
+	return code
 }
 
 func apiServer(tb testing.TB) *rest.Config {
 	tb.Helper()
-	controlPlane.once.Do(func() { controlPlane.config, controlPlane.stop = kubetest.StartShared(tb) })
+	controlPlane.once.Do(func() { controlPlane.config, controlPlane.stop = kubetest.StartShared(tb, controlPlane.options...) })
 	if controlPlane.config == nil {
 		tb.Fatal("the control plane did not start")
 	}
@@ -66,7 +74,8 @@ type World struct {
 type Member struct {
 	*Process
 
-	API *Proxy
+	API   *Proxy
+	Flags []string // beside the world's
 
 	world  *World
 	health string
@@ -104,14 +113,38 @@ func NewWorld(tb testing.TB, options []judge.Option, flags ...string) *World {
 // PortalURL is the portal's address as the browser sees it.
 func (w *World) PortalURL() string { return "http://" + w.Portal }
 
-// Join makes a manager that does not run yet. The first one of a world serves its portal.
+// Join makes a manager that does not run yet and may do everything. The first one of a world serves its portal.
 func (w *World) Join() *Member {
 	w.TB.Helper()
-	transport, err := rest.TransportFor(apiServer(w.TB))
+	return w.join(apiServer(w.TB))
+}
+
+// JoinAs makes a manager that may do what a ServiceAccount of the world's namespace may.
+func (w *World) JoinAs(account string) *Member {
+	w.TB.Helper()
+	config := rest.AnonymousClientConfig(apiServer(w.TB))
+	config.BearerToken = w.AccountToken(account)
+	return w.join(config)
+}
+
+// AccountToken is a token by which a ServiceAccount of the world's namespace is known to the API server.
+func (w *World) AccountToken(account string) string {
+	w.TB.Helper()
+	request := &authenticationv1.TokenRequest{}
+	owner := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: account}}
+	if err := w.Client.SubResource("token").Create(context.Background(), owner, request); err != nil {
+		w.TB.Fatal(err)
+	}
+	return request.Status.Token
+}
+
+func (w *World) join(as *rest.Config) *Member {
+	w.TB.Helper()
+	transport, err := rest.TransportFor(as)
 	if err != nil {
 		w.TB.Fatal(err)
 	}
-	m := &Member{world: w, health: FreeAddress(w.TB), portal: w.Portal, API: NewProxy(w.TB, apiServer(w.TB).Host, transport)}
+	m := &Member{world: w, health: FreeAddress(w.TB), portal: w.Portal, API: NewProxy(w.TB, as.Host, transport)}
 	m.config = filepath.Join(w.TB.TempDir(), "kubeconfig")
 	content := fmt.Sprintf(`apiVersion: v1
 kind: Config
@@ -137,14 +170,20 @@ func (m *Member) Kubeconfig() string { return m.config }
 
 // Start runs the manager and waits until it is ready.
 func (m *Member) Start() {
+	m.world.TB.Helper()
+	m.Launch()
+	m.AwaitReady()
+}
+
+// Launch runs the manager, whatever becomes of it.
+func (m *Member) Launch() {
 	w := m.world
 	w.TB.Helper()
 	m.Process = run(w.TB, w.Namespace, m.health, append([]string{
 		"--kubeconfig=" + m.config, "--namespaces=" + w.Namespace, "--metrics-bind-address=0", "--health-probe-bind-address=" + m.health,
 		"--portal-bind-address=" + m.portal, "--portal-url=" + w.PortalURL(), "--allow-loopback", "--enable-implicit",
 		"--insecure-http-hosts=" + w.Vendor.Address, "--zap-log-level=5",
-	}, w.flags...))
-	m.AwaitReady()
+	}, slices.Concat(w.flags, m.Flags)...))
 }
 
 // Settle waits until the managers have made no request for a moment.
