@@ -104,6 +104,10 @@ rules-test: ## Test the alerts (needs promtool, of the Debian package prometheus
 observe: ## Ask a real Prometheus every query of the alerts and the dashboard (needs prometheus and promtool)
 	@$(WITH_CONTROL_PLANE); cd test && go test -count=1 ./observability
 
+.PHONY: gitops
+gitops: ## Ask a real Argo CD in a real cluster (ARGOCD_LAB=script, LAB=script or KUBECONFIG=file; see test/gitops/doc.go)
+	@$(WITH_CONTROL_PLANE); cd test && go test -tags=cluster -count=1 -timeout=45m -parallel=4 ./gitops
+
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME (10s) each
 	@git grep -oE --untracked '^func Fuzz\w+' -- '*_test.go' | while IFS=: read -r file func; do \

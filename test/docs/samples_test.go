@@ -27,7 +27,7 @@ func TestSamples(t *testing.T) {
 			if err != nil {
 				t.Errorf("%s: %v in\n%s", file, err, block)
 			}
-			if !strings.Contains(block, "kind: OAuthToken\n") {
+			if !strings.Contains("\n"+block, "\nkind: OAuthToken\n") {
 				continue
 			}
 			for _, object := range objects {
