@@ -94,7 +94,7 @@ func stories(t *testing.T) map[string][]byte {
 	}
 	found := map[string][]byte{}
 	for _, file := range files {
-		content, err := os.ReadFile(file) //nolint:gosec // one of this folder
+		content, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}

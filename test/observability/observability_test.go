@@ -189,6 +189,7 @@ func alertSelectors(t *testing.T) map[string]bool {
 }
 
 func rulesAreHealthy(t *testing.T, p *prometheus) {
+	t.Helper()
 	var data struct {
 		Groups []struct {
 			Rules []struct{ Name, Health, LastError string } `json:"rules"`
@@ -208,6 +209,7 @@ func rulesAreHealthy(t *testing.T, p *prometheus) {
 
 // alertsAreLegible looks at what pends by now: the client secret ends in ten days, somebody must authorize, and others have no token.
 func alertsAreLegible(t *testing.T, p *prometheus) {
+	t.Helper()
 	var data struct {
 		Alerts []struct {
 			Labels, Annotations map[string]string
@@ -239,6 +241,7 @@ func alertsAreLegible(t *testing.T, p *prometheus) {
 
 // promtoolAgrees runs promtool's linter over a scrape. Only what others' libraries name is excused.
 func promtoolAgrees(t *testing.T, metrics, token string) {
+	t.Helper()
 	command := exec.CommandContext(t.Context(), "bash", "-o", "pipefail", "-c", `curl -sSkf -H "Authorization: Bearer $TOKEN" "https://$METRICS/metrics" | promtool check metrics`)
 	command.Env = append(command.Environ(), "TOKEN="+token, "METRICS="+metrics)
 	output, err := command.CombinedOutput()
@@ -253,6 +256,7 @@ func promtoolAgrees(t *testing.T, metrics, token string) {
 }
 
 func deletedGoes(t *testing.T, w *harness.World, p *prometheus) {
+	t.Helper()
 	p.gives(t, `{__name__=~"tokensync_.+", name="consented"}`)
 	if err := w.Client.Delete(t.Context(), w.Token("consented")); err != nil {
 		t.Fatal(err)

@@ -84,7 +84,7 @@ func startPrometheus(t *testing.T, manager, token string) *prometheus {
 // manifest reads a file of config/prometheus.
 func manifest(t *testing.T, name string) []byte {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join(kubetest.Root(), "config", "prometheus", name)) //nolint:gosec // one of ours
+	content, err := os.ReadFile(filepath.Join(kubetest.Root(), "config", "prometheus", name))
 	if err != nil {
 		t.Fatal(err)
 	}
