@@ -19,7 +19,7 @@ import (
 )
 
 // tools are found once in a test binary: looking for one takes a second.
-var tools sync.Map
+var tools sync.Map //nolint:gochecknoglobals // a memory of what does not change
 
 // Tool is the path of a development tool that is pinned in hack/tools/go.mod; it is built when it is missing in Go's build cache.
 func Tool(tb testing.TB, name string) string {
