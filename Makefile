@@ -9,11 +9,11 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
-IMAGE          ?= tokensync:$(VERSION)
-CONTAINER_TOOL ?= docker
-FUZZTIME       ?= 10s
-DIST           ?= dist
-PKG            ?= ./...
+IMAGE_REPOSITORY ?= tokensync
+IMAGE            ?= $(IMAGE_REPOSITORY):$(VERSION)
+FUZZTIME         ?= 10s
+DIST             ?= dist
+PKG              ?= ./...
 
 # Development tools, pinned in hack/tools/go.mod; each is built when it is first used and then comes from Go's build cache.
 TOOL := go tool -modfile=hack/tools/go.mod
@@ -39,12 +39,12 @@ demo-picture: ## Run the demo on a terminal and draw docs/images/demo.svg (needs
 .PHONY: play-image
 play-image: ## Build tokensync-play:dev, a vendor to play with in a cluster (docs/getting-started.md)
 	CGO_ENABLED=0 go build -o bin/play/play ./hack/play
-	$(CONTAINER_TOOL) build -f hack/play/Dockerfile -t tokensync-play:dev bin/play
+	source hack/image/tool.sh; "$${build[@]}" -f hack/play/Dockerfile -t tokensync-play:dev bin/play
 
 ##@ Develop
 
 .PHONY: generate
-generate: ## Write deep copies, the CRD, the manager's role and the API reference from the Go types and their markers, and what the chart and Argo CD take over
+generate: ## Write deep copies, the CRD, the manager's role and the API reference from the Go types and their markers, what the chart and Argo CD take over, and third parties' notices
 	$(TOOL) controller-gen object paths=./api/...
 	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 	$(TOOL) controller-gen rbac:roleName=tokensync-manager paths=./internal/controller/... output:rbac:dir=config/rbac
@@ -52,6 +52,7 @@ generate: ## Write deep copies, the CRD, the manager's role and the API referenc
 	  --source-path=api/v1alpha1 --renderer=markdown --output-path=docs/reference/api.md
 	go run ./hack/chart
 	go run ./hack/argocd
+	@$(MAKE) --no-print-directory licences
 
 .PHONY: tidy
 tidy: ## Tidy every module
@@ -72,10 +73,15 @@ lint: ## Check the code and the architecture (.golangci.yml)
 	$(TOOL) golangci-lint config verify
 	$(TOOL) golangci-lint run ./...
 	cd test && go tool -modfile=../hack/tools/go.mod golangci-lint run ./...
+	cd hack/release && go tool -modfile=../tools/go.mod golangci-lint run ./...
 
 .PHONY: vulncheck
-vulncheck: ## Look for known vulnerabilities in what is called (asks vuln.go.dev)
-	$(TOOL) govulncheck ./...
+vulncheck: ## Look for known vulnerabilities in what is called (asks vuln.go.dev, or VULNDB=file:///srv/vulndb)
+	@hack/vulncheck.sh
+
+.PHONY: licences
+licences: ## Check the licences of all that is linked, and write THIRD_PARTY_NOTICES
+	go -C hack/release run . licences
 
 ##@ Test
 
@@ -125,13 +131,21 @@ plugin: ## Build bin/kubectl-tokensync, with what completes it; anywhere in PATH
 	cp cmd/kubectl-tokensync/kubectl_complete-tokensync bin/
 
 .PHONY: image
-image: ## Build the container image (IMAGE=registry.example.com/tokensync:v1, CONTAINER_TOOL=podman)
-	$(CONTAINER_TOOL) build --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t $(IMAGE) .
+image: ## Build the container image (IMAGE=registry.example.com/tokensync:v1 PLATFORM=linux/arm64 OUTPUT=dist/image.tar BUILD_BASE=local)
+	@IMAGE='$(IMAGE)' VERSION='$(VERSION)' COMMIT='$(COMMIT)' hack/image/build.sh
 
 .PHONY: build-installer
 build-installer: ## Write dist/install.yaml: everything that a cluster needs, with IMAGE
 	@mkdir -p $(DIST)
 	$(TOOL) kustomize build config/default | sed 's|image: tokensync:dev$$|image: $(IMAGE)|' >$(DIST)/install.yaml
+
+.PHONY: release
+release: ## Build all that a release has into dist/VERSION (VERSION=v0.1.0 IMAGE_REPOSITORY=registry.example.com/tokensync; needs buildah)
+	@go -C hack/release run . build '$(VERSION)' '$(IMAGE_REPOSITORY)'
+
+.PHONY: test-release
+test-release: ## Test what builds releases, and that the same source gives the same image (needs buildah)
+	cd hack/release && go test -count=1 -timeout=20m ./...
 
 .PHONY: help
 help:
