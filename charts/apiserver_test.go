@@ -1,9 +1,6 @@
 package charts_test
 
 import (
-	"context"
-	"fmt"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,7 +15,7 @@ import (
 // TestAPIServerAcceptsWhatIsRendered has a real API server judge every object by a dry run, those of other projects' kinds with their CRDs,
 // and the Deployment's pod where only restricted pods are.
 func TestAPIServerAcceptsWhatIsRendered(t *testing.T) {
-	warnings := &warningLog{}
+	warnings := &kubetest.Warnings{}
 	config := kubetest.Start(t, kubetest.WithOthersCRDs(t))
 	config.WarningHandlerWithContext = warnings
 	cluster, err := client.New(config, client.Options{FieldValidation: metav1.FieldValidationStrict})
@@ -59,7 +56,7 @@ func TestAPIServerAcceptsWhatIsRendered(t *testing.T) {
 			}
 		})
 	}
-	if diff := cmp.Diff([]string(nil), warnings.all()); diff != "" {
+	if diff := cmp.Diff([]string(nil), warnings.All()); diff != "" {
 		t.Errorf("the API server warns (-want +got):\n%s", diff)
 	}
 }
@@ -71,22 +68,4 @@ func dryRun(t *testing.T, cluster client.Client, object *unstructured.Unstructur
 	if err != nil {
 		t.Errorf("%s %s: %v", object.GetKind(), object.GetName(), err)
 	}
-}
-
-// warningLog keeps the warnings that come with the API server's answers.
-type warningLog struct {
-	mutex sync.Mutex
-	texts []string
-}
-
-func (l *warningLog) HandleWarningHeaderWithContext(_ context.Context, code int, _, text string) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	l.texts = append(l.texts, fmt.Sprint(code, " ", text))
-}
-
-func (l *warningLog) all() []string {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.texts
 }

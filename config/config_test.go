@@ -2,12 +2,10 @@
 package config_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -29,7 +27,7 @@ var namespaceOf = map[string]string{"default": ownNamespace, "portal": ownNamesp
 // TestManifests tells one story: the installations are applied with all that can be added to them, their parts are looked at, then the
 // samples are applied.
 func TestManifests(t *testing.T) {
-	warnings := &warningLog{}
+	warnings := &kubetest.Warnings{}
 	config := kubetest.Start(t, kubetest.WithOthersCRDs(t))
 	config.WarningHandlerWithContext = warnings
 	cluster, err := client.New(config, client.Options{})
@@ -71,7 +69,7 @@ func TestManifests(t *testing.T) {
 		}
 	})
 	// An unknown field, a deprecated version, a pod that is not restricted.
-	if diff := cmp.Diff([]string(nil), warnings.all()); diff != "" {
+	if diff := cmp.Diff([]string(nil), warnings.All()); diff != "" {
 		t.Errorf("the API server warns (-want +got):\n%s", diff)
 	}
 }
@@ -174,22 +172,4 @@ func deployment(t *testing.T, folder string) *appsv1.Deployment {
 	}
 	t.Fatalf("config/%s has no Deployment", folder)
 	return nil
-}
-
-// warningLog keeps the warnings that come with the API server's answers.
-type warningLog struct {
-	mutex sync.Mutex
-	texts []string
-}
-
-func (l *warningLog) HandleWarningHeaderWithContext(_ context.Context, code int, _, text string) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	l.texts = append(l.texts, fmt.Sprint(code, " ", text))
-}
-
-func (l *warningLog) all() []string {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.texts
 }
