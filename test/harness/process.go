@@ -139,16 +139,22 @@ func (p *Process) Ended() bool {
 // Eventually waits until a check returns "", and tells what it returned last otherwise.
 func Eventually(tb testing.TB, check func() string) {
 	tb.Helper()
-	deadline := time.Now().Add(Patience)
+	Within(tb, Patience, 20*time.Millisecond, check)
+}
+
+// Within is Eventually with a patience of its own, and a pause from one check to the next.
+func Within(tb testing.TB, patience, pause time.Duration, check func() string) {
+	tb.Helper()
+	deadline := time.Now().Add(patience)
 	for {
 		complaint := check()
 		if complaint == "" {
 			return
 		}
 		if time.Now().After(deadline) {
-			tb.Fatalf("after %s: %s", Patience, complaint)
+			tb.Fatalf("after %s: %s", patience, complaint)
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(pause)
 	}
 }
 

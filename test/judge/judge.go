@@ -16,6 +16,8 @@ import (
 	"github.com/ory/fosite/compose"
 	"github.com/ory/fosite/handler/openid"
 	"github.com/ory/fosite/token/jwt"
+
+	"tokensync.dev/tokensync/test/certificate"
 )
 
 // Judge is the server. It listens until its test ends.
@@ -58,8 +60,12 @@ func Start(tb testing.TB, redirectURI string, options ...Option) *Judge {
 	for _, option := range options {
 		option(&chosen)
 	}
-	certificate, authority := newCertificate(tb)
-	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
+	authority, key := certificate.New(tb, "127.0.0.1", "localhost")
+	pair, err := tls.X509KeyPair(authority, key)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12})
 	if err != nil {
 		tb.Fatal(err)
 	}

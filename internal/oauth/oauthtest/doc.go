@@ -17,5 +17,6 @@
 //	revocation.go     RFC 7009; discovery.go: RFC 8414 and OpenID Connect Discovery; resource.go: RFC 6750
 //	fault.go          ways to fail; script.go: when to
 //	journal.go        what was seen: Requests, Count, Await
+//	snapshot.go       what was issued, for a server that takes another one's place
 //	overrides.go      catalogue entries that point the vendors at this server
 package oauthtest
