@@ -114,6 +114,10 @@ observe: ## Ask a real Prometheus every query of the alerts and the dashboard (n
 gitops: ## Ask a real Argo CD in a real cluster (ARGOCD_LAB=script, LAB=script or KUBECONFIG=file; see test/gitops/doc.go)
 	@$(WITH_CONTROL_PLANE); cd test && go test -tags=cluster -count=1 -timeout=45m -parallel=4 ./gitops
 
+.PHONY: e2e-cluster
+e2e-cluster: ## Run the image in real clusters: by the script LAB, or a cluster of yours by KUBECONFIG (test/e2e/doc.go tells all)
+	@$(WITH_CONTROL_PLANE); cd test && go test -tags=cluster -count=1 -timeout=40m -parallel=2 -v ./e2e
+
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME (10s) each
 	@git grep -oE --untracked '^func Fuzz\w+' -- '*_test.go' | while IFS=: read -r file func; do \
@@ -151,4 +155,4 @@ test-release: ## Test what builds releases, and that the same source gives the s
 help:
 	@awk 'BEGIN {FS = ":.*## "} \
 	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

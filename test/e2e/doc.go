@@ -1,0 +1,37 @@
+// Package e2e runs the operator in a real cluster, as users do, and counts what goes wrong for the applications that read its tokens.
+//
+//	make e2e-cluster LAB=/path/to/lab       # clusters that the script makes and removes
+//	make e2e-cluster KUBECONFIG=/path       # a cluster of yours, with the images loaded; it must not have Tokensync yet
+//
+// # The clusters
+//
+// LAB is a script for a single-node cluster, of these commands: `up` (idempotent: starts what is missing), `down` (state is kept) and
+// `down --purge`, `image NAME BINARY` (packs a static binary and imports it), `import FILE.tar`, `kubeconfig` (prints a path). The suite
+// runs two clusters at once, each with its own CLUSTER_LAB_HOME (a folder under E2E_HOME), LAB_PORT and CHECK_PORT (from E2E_PORT on),
+// the second with SYNC_FREQUENCY=1m, the kubelet's default; the first one's kubelet looks after mounted Secrets every second.
+//
+// With KUBECONFIG alone, what a stranger can't do to a cluster is not run, and the output names it: restarting its node, restarting its
+// API server, killing the leading process (its pod is deleted at once instead), choosing its kubelet's settings.
+//
+// # Settings
+//
+//	LAB, KUBECONFIG      which cluster; one of them
+//	E2E_HOME             with LAB: where its clusters live (default: tokensync-e2e in the user's cache folder)
+//	E2E_PORT             with LAB: the first of four ports (default 36560)
+//	E2E_IMAGE            with KUBECONFIG: the operator's image (default tokensync:dev)
+//	E2E_PREVIOUS_IMAGE   with KUBECONFIG: the image of PREVIOUS (default tokensync:previous)
+//	E2E_ACTOR_IMAGE      with KUBECONFIG: the image of ./test/e2e/actors/actor (default tokensync-actor:dev)
+//	PREVIOUS             the release before, a git ref (default: the latest tag)
+//	E2E_RENEWALS         how many renewals the applications must see (default 10)
+//	E2E_SLOW_RENEWALS    the same, where the kubelet looks once a minute (default 3; each takes two to three minutes)
+//
+// # The files
+//
+//	lab.go       a cluster by LAB: made, restarted, removed
+//	cluster.go   any cluster: its clients, kubectl, what was not run
+//	image.go     images from this tree
+//	stage.go     the scripted vendor and the resource server in the cluster (actors has the programs)
+//	install.go   the operator, installed as the documentation says
+//	calls.go     applications that call the resource server, and their tallies
+//	dump.go      what is printed when a test fails
+package e2e

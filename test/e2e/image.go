@@ -1,0 +1,88 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"tokensync.dev/tokensync/internal/kubetest"
+)
+
+// The images, as the cluster knows them.
+func operatorImage() string { return setting("E2E_IMAGE", "tokensync:dev") }
+func previousImage() string { return setting("E2E_PREVIOUS_IMAGE", "tokensync:previous") }
+func actorImage() string    { return setting("E2E_ACTOR_IMAGE", "tokensync-actor:dev") }
+
+// previousRef is the release before.
+func previousRef(tb testing.TB) string {
+	tb.Helper()
+	if ref := os.Getenv("PREVIOUS"); ref != "" {
+		return ref
+	}
+	tags := strings.Fields(run(tb, kubetest.Root(), nil, "git", "tag", "--list", "v*", "--sort=-version:refname"))
+	if len(tags) > 0 {
+		return tags[0]
+	}
+	const beforeTheFirst = "76999fa" // there was no release yet
+	return beforeTheFirst
+}
+
+// built holds binaries that several clusters take, by source folder and package.
+var built struct {
+	lock   sync.Mutex
+	folder string
+	files  map[string]string
+}
+
+// binary builds a static binary of a package in a module, once, and returns its file.
+func binary(tb testing.TB, name, module, pkg string) string {
+	tb.Helper()
+	built.lock.Lock()
+	defer built.lock.Unlock()
+	if file, ok := built.files[name]; ok {
+		return file
+	}
+	if built.files == nil {
+		folder, err := os.MkdirTemp("", "tokensync-e2e-")
+		if err != nil {
+			tb.Fatal(err)
+		}
+		built.folder, built.files = folder, map[string]string{}
+	}
+	file := filepath.Join(built.folder, name, filepath.Base(pkg))
+	run(tb, module, append(os.Environ(), "CGO_ENABLED=0"), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", file, pkg)
+	built.files[name] = file
+	return file
+}
+
+// removeBinaries is for the end of all tests.
+func removeBinaries() {
+	if built.folder != "" {
+		_ = os.RemoveAll(built.folder)
+	}
+}
+
+// Load brings this tree's images into the cluster; in somebody else's they are there.
+func (c *Cluster) Load() {
+	c.TB.Helper()
+	if c.lab == nil {
+		return
+	}
+	c.lab.run(c.TB, "image", operatorImage(), binary(c.TB, "operator", kubetest.Root(), "./cmd/manager"))
+	c.lab.run(c.TB, "image", actorImage(), binary(c.TB, "actor", filepath.Join(kubetest.Root(), "test"), "./e2e/actors/actor"))
+}
+
+// LoadPrevious brings the image of the release before into the cluster and returns the folder with its sources.
+func (c *Cluster) LoadPrevious() (sources string) {
+	c.TB.Helper()
+	sources = c.TB.TempDir()
+	archive := filepath.Join(c.TB.TempDir(), "previous.tar")
+	run(c.TB, kubetest.Root(), nil, "git", "archive", "--format=tar", "--output="+archive, previousRef(c.TB))
+	run(c.TB, sources, nil, "tar", "-xf", archive)
+	if c.lab != nil {
+		c.lab.run(c.TB, "image", previousImage(), binary(c.TB, "previous", sources, "./cmd/manager"))
+	}
+	return sources
+}

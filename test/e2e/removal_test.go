@@ -1,0 +1,55 @@
+//go:build cluster
+
+package e2e
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+)
+
+// removal removes OAuthTokens and operator in the documented order. Before is what the cluster held when there was neither.
+func removal(s *Stage, before map[string]bool) {
+	for _, pod := range []string{"reader", "keeper"} {
+		s.Remove(team, pod)
+	}
+	kept := map[string]bool{ // the Secrets of the users, and what deletionPolicy Retain keeps
+		"Secret team/" + seeded: true, "Secret team/" + seeded + v1alpha1.StateSecretSuffix: true,
+	}
+	for _, namespace := range []string{team, "examples"} {
+		var secrets corev1.SecretList
+		s.ListIn(namespace, &secrets, client.MatchingLabels{v1alpha1.RoleLabel: v1alpha1.RoleCredentials})
+		for i := range secrets.Items {
+			kept["Secret "+namespace+"/"+secrets.Items[i].Name] = true
+		}
+	}
+	data := s.Secret(team, seeded).Data
+
+	s.Kubectl("delete", "oauthtokens", "--all", "--all-namespaces", "--timeout="+patience.String())
+	s.Kubectl("delete", "-k", current(s), "--timeout="+patience.String())
+
+	want := slices.Sorted(maps.Keys(kept))
+	s.Await(func() string {
+		var more []string
+		for object := range s.Inventory() {
+			if !before[object] && !scenery(object) {
+				more = append(more, object)
+			}
+		}
+		slices.Sort(more)
+		return cmp.Diff(want, more)
+	})
+	if !cmp.Equal(data, s.Secret(team, seeded).Data) {
+		s.TB.Error("the Secret that is retained has changed")
+	}
+}
+
+// scenery is what the suite itself put up since, and takes no part in the operator's removal.
+func scenery(object string) bool {
+	return object == "Namespace examples"
+}
