@@ -29,22 +29,25 @@ func (c *Cluster) Inventory() map[string]bool {
 			c.TB.Fatal(err)
 		}
 		for i := range list.APIResources {
-			resource := &list.APIResources[i]
-			if !slices.Contains(resource.Verbs, "list") || slices.Contains(uncounted(), resource.Kind) {
-				continue
-			}
-			objects, err := reader.Resource(group.WithResource(resource.Name)).List(context.Background(), metav1.ListOptions{})
-			if err != nil {
-				continue // a resource that went in between
-			}
-			for j := range objects.Items {
-				if o := &objects.Items[j]; !comesByItself(resource.Kind, o.Name) {
-					found[resource.Kind+" "+strings.TrimPrefix(o.Namespace+"/"+o.Name, "/")] = true
-				}
+			if r := &list.APIResources[i]; slices.Contains(r.Verbs, "list") && !slices.Contains(uncounted(), r.Kind) {
+				count(found, reader.Resource(group.WithResource(r.Name)), r.Kind)
 			}
 		}
 	}
 	return found
+}
+
+// count adds the objects of a kind to what was found.
+func count(found map[string]bool, resource metadata.Getter, kind string) {
+	objects, err := resource.List(context.Background(), metav1.ListOptions{})
+	if err != nil {
+		return // its kind went in between
+	}
+	for i := range objects.Items {
+		if o := &objects.Items[i]; !comesByItself(kind, o.Name) {
+			found[kind+" "+strings.TrimPrefix(o.Namespace+"/"+o.Name, "/")] = true
+		}
+	}
 }
 
 // uncounted are kinds that end by themselves, and those that the API serves only for old clients.

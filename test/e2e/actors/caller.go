@@ -97,33 +97,20 @@ func (c *caller) call(ctx context.Context) error {
 	}
 	expires, _ := os.ReadFile(filepath.Join(c.folder, "expires_at"))
 	return c.book.note(func(t *Tally) (news bool) {
-		mark := fingerprint(token)
-		if mark != t.Newest {
-			t.Newest, news = mark, true
-			t.Tokens++
-		}
+		fresh := t.uses(fingerprint(token))
 		switch {
 		case err != nil:
-			t.Failed++
-			t.Failures[kind(err)]++
-			return news
+			t.fails(kind(err))
+			return fresh
 		case status == http.StatusOK:
-			t.Accepted++
-			if reread {
-				t.Reread++
-			}
-			return news || reread
+			t.accepts(reread)
+			return fresh || reread
 		case status != http.StatusUnauthorized:
-			t.Failed++
-			t.Failures[http.StatusText(status)]++
-			return news
+			t.fails(http.StatusText(status))
+			return fresh
 		}
-		t.Rejected++
-		const most = 20
-		if len(t.Rejections) < most {
-			t.Rejections = append(t.Rejections, Rejection{time.Now().UTC(), mark, string(expires)})
-		}
-		fmt.Fprintf(c.out, "refused: token %s, expires_at %s\n", mark, expires)
+		t.rejects(Rejection{time.Now().UTC(), fingerprint(token), string(expires)})
+		fmt.Fprintf(c.out, "refused: token %s, expires_at %s\n", fingerprint(token), expires)
 		return true
 	})
 }

@@ -34,6 +34,36 @@ type Rejection struct {
 	ExpiresAt string // as the file says
 }
 
+// uses notes which token a call bears, and tells whether it is another than before.
+func (t *Tally) uses(token string) (fresh bool) {
+	if token == t.Newest {
+		return false
+	}
+	t.Newest = token
+	t.Tokens++
+	return true
+}
+
+func (t *Tally) accepts(reread bool) {
+	t.Accepted++
+	if reread {
+		t.Reread++
+	}
+}
+
+func (t *Tally) fails(kind string) {
+	t.Failed++
+	t.Failures[kind]++
+}
+
+func (t *Tally) rejects(r Rejection) {
+	t.Rejected++
+	const most = 20
+	if len(t.Rejections) < most {
+		t.Rejections = append(t.Rejections, r)
+	}
+}
+
 // fingerprint tells tokens apart, and nothing else about them.
 func fingerprint(token string) string {
 	sum := sha256.Sum256([]byte(token))

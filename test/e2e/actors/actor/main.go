@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -22,7 +23,7 @@ func main() {
 
 func run(ctx context.Context, arguments []string) error {
 	if len(arguments) == 0 {
-		return fmt.Errorf("say who plays: vendor, caller or person")
+		return errors.New("say who plays: vendor, caller or person")
 	}
 	switch who := arguments[0]; who {
 	case "vendor":
