@@ -89,9 +89,13 @@ func (l *lab) stopAPIServer(tb testing.TB) {
 	signal(tb, found[0], syscall.SIGKILL)
 }
 
-// killContainer kills every process of a container.
+// killContainer kills every process of a container, and no other.
 func (l *lab) killContainer(tb testing.TB, id string) {
 	tb.Helper()
+	const digest = 64 // characters of an identifier; less of one would be found in the groups of strangers
+	if len(id) != digest {
+		tb.Fatalf("%q is no container", id)
+	}
 	found := processes(tb, "cgroup", func(groups []byte) bool { return bytes.Contains(groups, []byte(id)) })
 	if len(found) == 0 {
 		tb.Fatalf("container %s has no process", id)
