@@ -71,6 +71,7 @@ func Open(tb testing.TB, name string, number int, settings ...string) *Cluster {
 
 // In is the cluster for a subtest.
 func (c *Cluster) In(tb testing.TB) *Cluster {
+	tb.Helper()
 	inner := *c
 	inner.TB = tb
 	return &inner

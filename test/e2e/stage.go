@@ -73,6 +73,7 @@ func (c *Cluster) NewStage(play actors.Play) *Stage {
 
 // InTest is the stage for a subtest.
 func (s *Stage) InTest(tb testing.TB) *Stage {
+	tb.Helper()
 	inner := *s
 	inner.Cluster = s.In(tb)
 	return &inner

@@ -93,7 +93,7 @@ func (c *caller) call(ctx context.Context) error {
 		reread = true
 	}
 	if ctx.Err() != nil {
-		return nil // it was told to stop: no call that failed
+		return ctx.Err() // it was told to stop: no call that failed
 	}
 	expires, _ := os.ReadFile(filepath.Join(c.folder, "expires_at"))
 	return c.book.note(func(t *Tally) (news bool) {
