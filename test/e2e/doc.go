@@ -8,7 +8,9 @@
 // LAB is a script for a single-node cluster, of these commands: `up` (idempotent: starts what is missing), `down` (state is kept) and
 // `down --purge`, `image NAME BINARY` (packs a static binary and imports it), `import FILE.tar`, `kubeconfig` (prints a path). The suite
 // runs two clusters at once, each with its own CLUSTER_LAB_HOME (a folder under E2E_HOME), LAB_PORT and CHECK_PORT (from E2E_PORT on),
-// the second with SYNC_FREQUENCY=1m, the kubelet's default; the first one's kubelet looks after mounted Secrets every second.
+// the second with SYNC_FREQUENCY=1m, the kubelet's default; the first one's kubelet looks after mounted Secrets every second. Other
+// settings of the script, such as KUBE_BIN, reach it as they are. The operator's image is the one that `make image` builds, which needs
+// docker, buildah or podman.
 //
 // With KUBECONFIG alone, what a stranger can't do to a cluster is not run, and the output names it: restarting its node, restarting its
 // API server, killing the leading process (its pod is deleted at once instead), choosing its kubelet's settings.
@@ -18,6 +20,7 @@
 //	LAB, KUBECONFIG      which cluster; one of them
 //	E2E_HOME             with LAB: where its clusters live (default: tokensync-e2e in the user's cache folder)
 //	E2E_PORT             with LAB: the first of four ports (default 36560)
+//	BUILD_BASE           with LAB: the base of the image's build stage (default local: made of this machine's Go)
 //	E2E_IMAGE            with KUBECONFIG: the operator's image (default tokensync:dev)
 //	E2E_PREVIOUS_IMAGE   with KUBECONFIG: the image of PREVIOUS (default tokensync:previous)
 //	E2E_ACTOR_IMAGE      with KUBECONFIG: the image of ./test/e2e/actors/actor (default tokensync-actor:dev)
@@ -33,5 +36,8 @@
 //	stage.go     the scripted vendor and the resource server in the cluster (actors has the programs)
 //	install.go   the operator, installed as the documentation says
 //	calls.go     applications that call the resource server, and their tallies
+//	tokens.go    OAuthTokens and Secrets: what came of them
+//	person.go    somebody who consents
+//	inventory.go all that a cluster holds
 //	dump.go      what is printed when a test fails
 package e2e

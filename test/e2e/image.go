@@ -29,15 +29,15 @@ func previousRef(tb testing.TB) string {
 	return beforeTheFirst
 }
 
-// built holds binaries that several clusters take, by source folder and package.
+// built holds files that several clusters take, by their names.
 var built struct {
 	lock   sync.Mutex
 	folder string
 	files  map[string]string
 }
 
-// binary builds a static binary of a package in a module, once, and returns its file.
-func binary(tb testing.TB, name, module, pkg string) string {
+// once makes a file that several clusters take, when it is first asked for.
+func once(tb testing.TB, name string, build func(file string)) (file string) {
 	tb.Helper()
 	built.lock.Lock()
 	defer built.lock.Unlock()
@@ -51,10 +51,27 @@ func binary(tb testing.TB, name, module, pkg string) string {
 		}
 		built.folder, built.files = folder, map[string]string{}
 	}
-	file := filepath.Join(built.folder, name, filepath.Base(pkg))
-	run(tb, module, append(os.Environ(), "CGO_ENABLED=0"), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", file, pkg)
+	file = filepath.Join(built.folder, name)
+	build(file)
 	built.files[name] = file
 	return file
+}
+
+// archive is the operator's image as `make image` builds it, with docker, buildah or podman.
+func archive(tb testing.TB) string {
+	tb.Helper()
+	return once(tb, "operator.tar", func(file string) {
+		base := setting("BUILD_BASE", "local") // no registry is needed
+		run(tb, kubetest.Root(), nil, "make", "image", "IMAGE="+operatorImage(), "BUILD_BASE="+base, "OUTPUT="+file)
+	})
+}
+
+// binary is a static binary of a package in a module.
+func binary(tb testing.TB, name, module, pkg string) string {
+	tb.Helper()
+	return once(tb, name, func(file string) {
+		run(tb, module, append(os.Environ(), "CGO_ENABLED=0"), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", file, pkg)
+	})
 }
 
 // removeBinaries is for the end of all tests.
@@ -70,7 +87,7 @@ func (c *Cluster) Load() {
 	if c.lab == nil {
 		return
 	}
-	c.lab.run(c.TB, "image", operatorImage(), binary(c.TB, "operator", kubetest.Root(), "./cmd/manager"))
+	c.lab.run(c.TB, "import", archive(c.TB))
 	c.lab.run(c.TB, "image", actorImage(), binary(c.TB, "actor", filepath.Join(kubetest.Root(), "test"), "./e2e/actors/actor"))
 }
 
