@@ -36,6 +36,7 @@ type Cluster struct {
 	TB         testing.TB
 	Core       kubernetes.Interface
 	Config     *rest.Config
+	whole      testing.TB // the test that TB may be a part of
 	kubeconfig string
 	lab        *lab // nil: somebody else's cluster
 }
@@ -43,7 +44,7 @@ type Cluster struct {
 // Open makes a cluster by LAB, or takes the one of KUBECONFIG. Settings are the script's.
 func Open(tb testing.TB, name string, number int, settings ...string) *Cluster {
 	tb.Helper()
-	c := &Cluster{TB: tb, kubeconfig: os.Getenv("KUBECONFIG")}
+	c := &Cluster{TB: tb, whole: tb, kubeconfig: os.Getenv("KUBECONFIG")}
 	if os.Getenv("LAB") != "" {
 		c.lab = openLab(tb, name, number, settings...)
 		c.kubeconfig = c.lab.kubeconfig(tb)
@@ -111,16 +112,25 @@ func (c *Cluster) Make(objects ...client.Object) {
 	}
 }
 
-// Namespace makes a namespace in which pods are held to the restricted standard, and removes it after the test.
+// Namespace makes a namespace in which pods are held to the restricted standard.
 func (c *Cluster) Namespace(name string) {
 	c.TB.Helper()
 	labels := map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
 	c.Make(namespace)
+	c.Afterwards(func() { _ = c.Delete(context.Background(), namespace) })
+}
+
+// Afterwards removes something from somebody else's cluster once all is over. What a failed test made stays, to be looked at.
+func (c *Cluster) Afterwards(remove func()) {
 	if c.lab != nil {
 		return // it goes with the cluster
 	}
-	c.TB.Cleanup(func() { _ = c.Delete(context.Background(), namespace) })
+	c.whole.Cleanup(func() {
+		if !c.whole.Failed() {
+			remove()
+		}
+	})
 }
 
 // RestartNode takes the whole cluster down and up again.

@@ -13,7 +13,8 @@
 // docker, buildah or podman.
 //
 // With KUBECONFIG alone, what a stranger can't do to a cluster is not run, and the output names it: restarting its node, restarting its
-// API server, killing the leading process (its pod is deleted at once instead), choosing its kubelet's settings.
+// API server, killing the leading process (its pod is deleted at once instead), choosing its kubelet's settings. What a failed test made
+// stays there; a cluster of LAB is always removed.
 //
 // # Settings
 //

@@ -16,6 +16,7 @@ func namespaced(s *Stage) {
 	const home, abroad = "home", "abroad"
 	s.Namespace(home)
 	s.Namespace(abroad)
+	s.Afterwards(func() { s.In(s.whole).Kubectl("delete", "-k", "config/crd") })
 	s.Kubectl("apply", "--server-side", "-k", "config/crd")
 	s.System = home
 	before := s.Count(oauthtest.Generic, settled)

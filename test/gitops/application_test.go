@@ -120,11 +120,11 @@ func applications() schema.GroupVersionKind {
 }
 
 // await waits until Argo CD says so of the last commit.
-func (a *application) await(sync, health string) {
+func (a *application) await(synced, health string) {
 	a.tb.Helper()
 	harness.Eventually(a.tb, func() string {
-		if s := a.summary(); s.Sync != sync || s.Health != health || s.Revision != a.head {
-			return fmt.Sprintf("want %s %s at %s, got %+v", sync, health, a.head, s)
+		if s := a.summary(); s.Sync != synced || s.Health != health || s.Revision != a.head {
+			return fmt.Sprintf("want %s %s at %s, got %+v", synced, health, a.head, s)
 		}
 		return ""
 	})

@@ -16,6 +16,8 @@ import (
 
 // otherAppliers applies as Flux and Argo CD do, again and again, while the operator writes status, finalizer and Secrets.
 func otherAppliers(t *testing.T, s *stage) {
+	t.Helper()
+	t.Helper()
 	const name = "gitops-appliers"
 	s.credentials(t, name, nil)
 	manifest := decode(t, []byte(s.manifest(t, "api", specified("revokeOnDelete", true))))
@@ -63,7 +65,7 @@ func otherAppliers(t *testing.T, s *stage) {
 	}
 	for _, entry := range s.token(t, name, "api").ManagedFields {
 		if entry.Manager == "tokensync" && entry.Subresource == "" {
-			if fields := string(entry.FieldsV1.Raw); fields != `{"f:metadata":{"f:finalizers":{".":{},"v:\"tokensync.dev/revoke\"":{}}}}` {
+			if fields := entry.FieldsV1.GetRawString(); fields != `{"f:metadata":{"f:finalizers":{".":{},"v:\"tokensync.dev/revoke\"":{}}}}` {
 				t.Errorf("the operator owns more of the object than its finalizer: %s", fields)
 			}
 		}

@@ -43,8 +43,15 @@ func (s *stage) bootstrap(t *testing.T) {
 
 const serverSide = "spec: {syncPolicy: {syncOptions: [CreateNamespace=true, ServerSideApply=true]}}"
 
-func lifeClientSide(t *testing.T, s *stage) { lifeOf(t, s, "gitops-life", "") }
-func lifeServerSide(t *testing.T, s *stage) { lifeOf(t, s, "gitops-life-ssa", serverSide) }
+func lifeClientSide(t *testing.T, s *stage) {
+	t.Helper()
+	lifeOf(t, s, "gitops-life", "")
+}
+
+func lifeServerSide(t *testing.T, s *stage) {
+	t.Helper()
+	lifeOf(t, s, "gitops-life-ssa", serverSide)
+}
 
 // lifeOf is a token's life, as Argo CD shows it.
 func lifeOf(t *testing.T, s *stage, name, patch string) {
@@ -116,7 +123,7 @@ func (s *stage) awaitFailing(t *testing.T, namespace string, want bool) {
 
 // passing tells whether a state is one that a new commit or object passes through until it is observed.
 func passing(state string) bool {
-	for _, part := range strings.Fields(state) {
+	for part := range strings.FieldsSeq(state) {
 		if part == "OutOfSync" || part == "Missing" || part == "Progressing" || part == "Unknown" {
 			return true
 		}

@@ -12,6 +12,7 @@ import (
 
 // ownLua lets Argo CD's own program judge each situation, at the time of its own clock.
 func ownLua(t *testing.T, s *stage) {
+	t.Helper()
 	for name, o := range situations(t) {
 		status, message := healthOf(t, o)
 		content, err := json.Marshal(shifted(o, time.Since(noon)))

@@ -12,6 +12,7 @@ import (
 )
 
 func removal(t *testing.T, s *stage) {
+	t.Helper()
 	const name = "gitops-removal"
 	a := s.application(t, name, "")
 	s.credentials(t, name, nil)
@@ -39,6 +40,7 @@ func removal(t *testing.T, s *stage) {
 }
 
 func pendingRevocation(t *testing.T, s *stage) {
+	t.Helper()
 	const name = "gitops-revocation"
 	a := s.application(t, name, "")
 	s.credentials(t, name, nil)

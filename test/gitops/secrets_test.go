@@ -40,11 +40,13 @@ func (s *stage) own(t *testing.T, namespace string) map[string]*corev1.Secret {
 }
 
 func secretsAreLeftAlone(t *testing.T, s *stage) {
+	t.Helper()
 	s.leftAlone(t, "gitops-secrets", func(*application) {})
 }
 
 // labelTracking is the way of older Argo CDs: what bears its label belongs to the Application.
 func labelTracking(t *testing.T, s *stage) {
+	t.Helper()
 	output(t, s.argocd, "kubectl", "patch", "configmap", "argocd-cm", "--type=merge", "-p", `{"data": {"application.resourceTrackingMethod": "label"}}`)
 	t.Cleanup(func() {
 		output(t, s.argocd, "kubectl", "patch", "configmap", "argocd-cm", "--type=merge", "-p", `{"data": {"application.resourceTrackingMethod": null}}`)
@@ -128,6 +130,7 @@ func (s *stage) conflicted(t *testing.T, namespace string) {
 
 // targetInGit has the Secret before the OAuthToken.
 func targetInGit(t *testing.T, s *stage) {
+	t.Helper()
 	const name = "gitops-target"
 	a := s.application(t, name, "")
 	s.credentials(t, name, nil)
@@ -153,6 +156,7 @@ func targetInGit(t *testing.T, s *stage) {
 
 // targetTakenOver adds a Secret of the target's name to Git when the target is there.
 func targetTakenOver(t *testing.T, s *stage) {
+	t.Helper()
 	const name = "gitops-takeover"
 	a := s.application(t, name, "")
 	s.credentials(t, name, nil)

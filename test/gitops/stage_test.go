@@ -5,6 +5,7 @@ package gitops_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -150,9 +151,7 @@ func (s *stage) credentialsIn(tb testing.TB, name string, more map[string]string
 		},
 		StringData: map[string]string{"client_id": name, "client_secret": "a-secret"},
 	}
-	for key, value := range more {
-		secret.StringData[key] = value
-	}
+	maps.Copy(secret.StringData, more)
 	if err := s.Create(context.Background(), secret); err != nil {
 		tb.Fatal(err)
 	}

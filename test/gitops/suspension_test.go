@@ -12,6 +12,7 @@ import (
 
 // suspendByAction suspends an OAuthToken whose manifest does not state spec.suspend.
 func suspendByAction(t *testing.T, s *stage) {
+	t.Helper()
 	const name = "gitops-suspend"
 	a := s.application(t, name, "")
 	s.credentials(t, name, nil)
@@ -56,6 +57,7 @@ func (a *application) offered() string {
 
 // suspendAgainstGit suspends an OAuthToken whose manifest says that it is not.
 func suspendAgainstGit(t *testing.T, s *stage) {
+	t.Helper()
 	const name = "gitops-not-suspended"
 	a := s.application(t, name, "")
 	s.credentials(t, name, nil)
@@ -74,6 +76,7 @@ func suspendAgainstGit(t *testing.T, s *stage) {
 
 // annotationSurvives asks for a renewal as a person does, beside Argo CD's server-side apply.
 func annotationSurvives(t *testing.T, s *stage) {
+	t.Helper()
 	const name = "gitops-annotate"
 	a := s.application(t, name, serverSide)
 	s.credentials(t, name, nil)

@@ -26,6 +26,7 @@ func (s *stage) hasSecondWave(t *testing.T, namespace string) bool {
 
 // waves has credentials that come late.
 func waves(t *testing.T, s *stage) {
+	t.Helper()
 	const name = "gitops-waves"
 	a := s.application(t, name, "")
 	a.push(map[string]string{"token.json": s.manifest(t, "api"), "second.yaml": secondWave})
@@ -47,6 +48,7 @@ func waves(t *testing.T, s *stage) {
 
 // suspendedInWaves shows what the documentation warns of.
 func suspendedInWaves(t *testing.T, s *stage) {
+	t.Helper()
 	const name = "gitops-waves-suspended"
 	a := s.application(t, name, "")
 	s.credentials(t, name, nil)

@@ -138,27 +138,6 @@ func (w *World) AccountToken(account string) string {
 	return request.Status.Token
 }
 
-func (w *World) join(as *rest.Config) *Member {
-	w.TB.Helper()
-	transport, err := rest.TransportFor(as)
-	if err != nil {
-		w.TB.Fatal(err)
-	}
-	m := &Member{world: w, health: FreeAddress(w.TB), portal: w.Portal, API: NewProxy(w.TB, as.Host, transport)}
-	m.config = filepath.Join(w.TB.TempDir(), "kubeconfig")
-	content := fmt.Sprintf(`apiVersion: v1
-kind: Config
-clusters: [{name: c, cluster: {server: %q}}]
-contexts: [{name: c, context: {cluster: c, user: u}}]
-users: [{name: u, user: {}}]
-current-context: c
-`, m.API.URL())
-	if err := os.WriteFile(m.config, []byte(content), 0o600); err != nil {
-		w.TB.Fatal(err)
-	}
-	return m
-}
-
 // Elsewhere moves a member's portal to an address of its own, for a second manager on the same machine.
 func (m *Member) Elsewhere() *Member {
 	m.portal = FreeAddress(m.world.TB)
@@ -197,4 +176,25 @@ func (w *World) Settle(members ...*Member) {
 		}
 		return ""
 	})
+}
+
+func (w *World) join(as *rest.Config) *Member {
+	w.TB.Helper()
+	transport, err := rest.TransportFor(as)
+	if err != nil {
+		w.TB.Fatal(err)
+	}
+	m := &Member{world: w, health: FreeAddress(w.TB), portal: w.Portal, API: NewProxy(w.TB, as.Host, transport)}
+	m.config = filepath.Join(w.TB.TempDir(), "kubeconfig")
+	content := fmt.Sprintf(`apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: %q}}]
+contexts: [{name: c, context: {cluster: c, user: u}}]
+users: [{name: u, user: {}}]
+current-context: c
+`, m.API.URL())
+	if err := os.WriteFile(m.config, []byte(content), 0o600); err != nil {
+		w.TB.Fatal(err)
+	}
+	return m
 }

@@ -83,11 +83,17 @@ func TestTheClustersOwnRolesTakeWhatIsMeantForThem(t *testing.T) {
 		folder, role, into string
 		want               bool
 	}{
-		{"default", editor, "admin", true}, {"default", editor, "edit", true}, {"default", editor, "view", false},
+		{"default", editor, "admin", true},
+		{"default", editor, "edit", true},
+		{"default", editor, "view", false},
 		{"default", viewer, "view", true},
-		{"portal", editor, "admin", true}, {"portal", editor, "edit", true}, {"portal", editor, "view", false},
-		{"portal", viewer, "view", false}, {"portal", viewer, "edit", false},
-		{"default", "tokensync-manager", "admin", false}, {"portal", "tokensync-metrics-reader", "view", false},
+		{"portal", editor, "admin", true},
+		{"portal", editor, "edit", true},
+		{"portal", editor, "view", false},
+		{"portal", viewer, "view", false},
+		{"portal", viewer, "edit", false},
+		{"default", "tokensync-manager", "admin", false},
+		{"portal", "tokensync-metrics-reader", "view", false},
 	} {
 		var own rbacv1.ClusterRole
 		if err := s.Client.Get(t.Context(), client.ObjectKey{Name: c.into}, &own); err != nil {
