@@ -105,10 +105,11 @@ func (r *Reconciler) endAttempt(ctx context.Context, o *observation, p *plan, en
 
 // keepConsent writes what became of an attempt. It goes on in the background where the API server is away.
 func (r *Reconciler) keepConsent(ctx context.Context, o *observation, p *plan, keep keepsake, outcome *result) error {
-	saved, err := r.saver.save(ctx, o.token, o.state, keep)
+	saved, err := r.saver.settle(ctx, o.token, o.state, keep)
 	if err != nil {
 		return fmt.Errorf("save what became of the authorization (this goes on in the background): %w", err)
 	}
+	keep = parseState(saved)
 	o.state, p.keep, outcome.keep = saved, keep, keep
 	return nil
 }

@@ -101,8 +101,8 @@ func (r *Reconciler) settle(ctx context.Context, o *observation, p *plan, failur
 		if err != nil {
 			return fmt.Errorf("read the state Secret after the refresh token was refused: %w", err)
 		}
-		if newer := parseState(live).RefreshToken; !newer.IsEmpty() && !newer.Equal(keep.RefreshToken) {
-			outcome.at, outcome.problem, outcome.failure = r.Clock.Now(), p.problem, p.unchanged(o).failure // another process has stored it meanwhile
+		if overtaken(parseState(live), keep) {
+			r.giveWay(o, p, outcome)
 			return nil
 		}
 		o.state, keep = live, keep.withoutRefreshToken()
@@ -112,9 +112,13 @@ func (r *Reconciler) settle(ctx context.Context, o *observation, p *plan, failur
 	default:
 		keep.Intent = nil
 	}
-	saved, err := r.saver.save(ctx, o.token, o.state, keep)
+	saved, err := r.saver.settle(ctx, o.token, o.state, keep)
 	if err != nil {
 		return fmt.Errorf("save what became of the refresh token (this goes on in the background): %w", err)
+	}
+	if overtaken(parseState(saved), p.keep) {
+		r.giveWay(o, p, outcome)
+		return nil
 	}
 	o.state, p.keep, outcome.keep = saved, keep, keep
 	if failure.Class == oauth.Reauthorize {
@@ -123,6 +127,16 @@ func (r *Reconciler) settle(ctx context.Context, o *observation, p *plan, failur
 		}
 	}
 	return nil
+}
+
+// overtaken tells whether another process has stored a refresh token that this one does not know.
+func overtaken(present, known keepsake) bool {
+	return !present.RefreshToken.IsEmpty() && !present.RefreshToken.Equal(known.RefreshToken) && !present.RefreshToken.Equal(known.Previous)
+}
+
+// giveWay leaves what comes next to a look at what another process has stored meanwhile: nothing has failed.
+func (r *Reconciler) giveWay(o *observation, p *plan, outcome *result) {
+	outcome.at, outcome.problem, outcome.failure = r.Clock.Now(), p.problem, p.unchanged(o).failure
 }
 
 // failWith says what a failure means to the user, now and in later looks at it.

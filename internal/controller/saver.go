@@ -64,13 +64,39 @@ var (
 	errForeignState = errors.New("somebody else's Secret has the state Secret's name")
 )
 
-// save writes a keepsake into the state Secret, which base is the last known version of, and returns it as written. It returns early,
-// with the context's error, when the context ends; the save goes on.
+// save writes what a vendor has handed out into the state Secret, which base is the last known version of, and returns it as written. What
+// stands there by then is replaced. It returns early, with the context's error, when the context ends; the save goes on.
 func (s *saver) save(ctx context.Context, token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) (*corev1.Secret, error) {
+	return s.write(ctx, token, base, k, replace)
+}
+
+// settle is save for what a request has come to that brought nothing. It gives way to whoever has used the refresh token meanwhile: their
+// refresh token is the good one, and this one's is spent.
+func (s *saver) settle(ctx context.Context, token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) (*corev1.Secret, error) {
+	known := parseState(base)
+	return s.write(ctx, token, base, k, func(k, present keepsake) keepsake {
+		if present.RefreshToken.Equal(known.RefreshToken) && present.Intent.equal(known.Intent) {
+			return replace(k, present)
+		}
+		present.Consent = k.Consent.Onto(present.Consent)
+		return present
+	})
+}
+
+// replace keeps of what the state Secret holds only the attempts to authorize that the portal has noted meanwhile.
+func replace(k, present keepsake) keepsake {
+	k.Consent = k.Consent.Onto(present.Consent)
+	return k
+}
+
+// write writes a keepsake; onto is what it becomes where the state Secret turns out to hold something else.
+func (s *saver) write(
+	ctx context.Context, token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake, onto func(k, present keepsake) keepsake,
+) (*corev1.Secret, error) {
 	s.mark(token.UID, true)
 	ended, saved, err := make(chan struct{}), (*corev1.Secret)(nil), error(nil)
 	s.running.Go(func() {
-		saved, err = s.persist(context.WithoutCancel(ctx), token, base, k)
+		saved, err = s.persist(context.WithoutCancel(ctx), token, base, k, onto)
 		s.mark(token.UID, false)
 		close(ended)
 		if ctx.Err() != nil {
@@ -86,38 +112,40 @@ func (s *saver) save(ctx context.Context, token *v1alpha1.OAuthToken, base *core
 }
 
 // persist writes until it succeeds or is hopeless.
-func (s *saver) persist(ctx context.Context, token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) (*corev1.Secret, error) {
+func (s *saver) persist(
+	ctx context.Context, token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake, onto func(k, present keepsake) keepsake,
+) (*corev1.Secret, error) {
 	first := base == nil // nothing was spent, or there would be an intent: the grant can be repeated
 	for pause := savePause; ; pause = min(2*pause, maxSavePause) {
-		secret, err := s.attempt(ctx, token, &base, &k)
+		secret, present, err := s.attempt(ctx, token, base, k)
 		if err == nil || errors.Is(err, errGone) || first && errors.Is(err, errForeignState) {
 			return secret, err
 		}
+		if present != nil && isOurState(token, present) {
+			k = onto(k, parseState(present))
+		}
+		base = present
 		<-s.clock.After(pause)
 	}
 }
 
-// attempt writes once, and finds out after a failure what there is to be written onto. A conflict never throws away what is saved: what
-// the Secret holds is replaced, but for attempts to authorize that the portal has noted meanwhile.
-func (s *saver) attempt(ctx context.Context, token *v1alpha1.OAuthToken, base **corev1.Secret, k *keepsake) (*corev1.Secret, error) {
+// attempt writes once, and finds out after a failure what there is to be written onto: base, where that can't be read.
+func (s *saver) attempt(ctx context.Context, token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) (written, present *corev1.Secret, err error) {
 	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
 	defer cancel()
-	secret, err := writeState(ctx, s.client, token, *base, *k)
-	if err == nil {
-		return secret, nil
+	if written, err = writeState(ctx, s.client, token, base, k); err == nil {
+		return written, nil, nil
 	}
 	present, failed := secretOrNil(ctx, s.live, stateKey(token))
 	switch {
 	case failed != nil:
-		return nil, err
+		return nil, base, err
 	case (present == nil || !retains(token)) && s.gone(ctx, token):
-		return nil, errGone
+		return nil, nil, errGone
 	case present != nil && !isOurState(token, present):
-		return nil, errForeignState
+		return nil, base, errForeignState
 	}
-	*base = present
-	k.Consent = k.Consent.Onto(parseState(present).Consent)
-	return nil, err
+	return nil, present, err
 }
 
 // gone tells whether an OAuthToken does not exist any more, so that nobody could use what is saved for it.

@@ -137,6 +137,32 @@ func TestWhatIsSavedReplacesWhatIsThere(t *testing.T) {
 	}
 }
 
+// A process that was stopped for long, and has sent nothing, must not bring back what another one has spent meanwhile.
+func TestWhatIsSettledGivesWay(t *testing.T) {
+	began := keepsake{RefreshToken: oauth.NewSensitive("old"), Intent: &intent{Deadline: noon, Credential: "hash"}}
+	over := keepsake{RefreshToken: began.RefreshToken}
+	for name, test := range map[string]struct {
+		there  keepsake
+		kept   string
+		intent bool
+	}{
+		"to who has stored a newer refresh token":    {keepsake{RefreshToken: oauth.NewSensitive("newer")}, "newer", false},
+		"to who is about to spend it":                {keepsake{RefreshToken: began.RefreshToken, Intent: &intent{Deadline: noon.Add(time.Minute), Credential: "hash"}}, "old", true},
+		"to who does not know whether it was spent":  {keepsake{RefreshToken: began.RefreshToken, Intent: &intent{Credential: "hash"}}, "old", true},
+		"to nobody where nobody has used it, though": {keepsake{RefreshToken: began.RefreshToken, Intent: &intent{Deadline: noon, Credential: "hash"}, Warnings: []string{"x"}}, "old", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t, granted, someToken(), stateSecret(someToken(), nil, test.there))
+			base := stateSecret(someToken(), nil, began)
+			base.ResourceVersion = "1"
+			saved, err := s.settle(t.Context(), someToken(), base, over)
+			if err != nil || s.kept(t) != test.kept || (parseState(saved).Intent != nil) != test.intent {
+				t.Errorf("kept %q, intent %+v, error %v", s.kept(t), parseState(saved).Intent, err)
+			}
+		})
+	}
+}
+
 func TestNothingIsSavedForAnOAuthTokenThatIsGone(t *testing.T) {
 	state := stateSecret(someToken(), nil, keepsake{RefreshToken: oauth.NewSensitive("old")})
 	namesake := someToken(func(o *v1alpha1.OAuthToken) { o.UID = "another" })

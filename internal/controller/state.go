@@ -56,6 +56,14 @@ type intent struct {
 	Credential string `json:"credential"`
 }
 
+// equal tells whether two intents are of the same request; nil is none.
+func (i *intent) equal(other *intent) bool {
+	if i == nil || other == nil {
+		return i == other
+	}
+	return i.Deadline.Equal(other.Deadline) && i.Credential == other.Credential
+}
+
 // graceAfterDeadline is how long after an intent's deadline its credential is left alone by everybody else: time for the answer.
 const graceAfterDeadline = time.Minute
 
