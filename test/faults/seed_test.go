@@ -73,6 +73,9 @@ func killAtFirstUse(w *harness.World, m *harness.Member, k int, forwarded bool) 
 		t.Errorf("killed at %s: what is kept is spent, and nothing says so", c.struck())
 	}
 	m.Start()
+	if !w.Intends(name) { // it goes on at once: the next kill shall not hit it once more
+		harness.Eventually(t, func() string { return decided(w, name, false) })
+	}
 	return c.struck(), dead
 }
 
