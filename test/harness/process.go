@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -156,15 +155,4 @@ func Within(tb testing.TB, patience, pause time.Duration, check func() string) {
 		}
 		time.Sleep(pause)
 	}
-}
-
-// FreeAddress is one that nobody listens on.
-func FreeAddress(tb testing.TB) string {
-	tb.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
 }

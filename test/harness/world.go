@@ -13,12 +13,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
@@ -40,6 +42,7 @@ func Main(m *testing.M) { os.Exit(Run(m)) }
 // Run runs the tests of a package that uses worlds, and returns the exit code. Options change the control plane before it starts.
 func Run(m *testing.M, options ...func(*envtest.Environment)) int {
 	controlPlane.options = options
+	ctrl.SetLogger(logr.Discard())
 	code := m.Run()
 	if controlPlane.stop != nil {
 		controlPlane.stop()
