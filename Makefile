@@ -98,6 +98,10 @@ e2e: ## Run the real manager against faults, an authorization server of others, 
 	@cd test/browser && npm ci --silent --no-audit --no-fund
 	@$(WITH_CONTROL_PLANE); cd test && go test -count=1 -timeout=20m -parallel=8 $(PKG) # the cache does not see what they build
 
+.PHONY: acceptance
+acceptance: ## Go every way from kubectl apply to a token that a server of others accepts (needs xmlsec1; docs/testing.md)
+	@$(WITH_CONTROL_PLANE); cd test && go test -count=1 ./acceptance
+
 .PHONY: docs
 docs: generate ## Write the API reference, and check the documentation: links, anchors, samples, a section for each reason
 	@$(WITH_CONTROL_PLANE); cd test && go test -count=1 ./docs

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/ory/fosite"
+	"github.com/ory/fosite/storage"
 	"golang.org/x/crypto/bcrypt"
 )
 
@@ -13,8 +14,11 @@ const (
 	PostClientID   = "tokensync-post"   // client_secret_post
 	PublicClientID = "tokensync-public" // no secret
 	ClientSecret   = "a secret, with: signs % of + its own"
-	Person         = "ada"
-	Password       = "correct horse"
+	// OddClientID has, like its secret, what only a form-encoded Authorization header brings over (RFC 6749, section 2.3.1 and appendix B).
+	OddClientID     = "https://client.example/é+%: &=1"
+	OddClientSecret = "sécrèt / with: %2B + & = ?"
+	Person          = "ada"
+	Password        = "correct horse"
 )
 
 // know registers the clients.
@@ -24,11 +28,21 @@ func (j *Judge) know(tb testing.TB, redirectURI string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	for id, authentication := range map[string]string{ClientID: "client_secret_basic", PostClientID: "client_secret_post", PublicClientID: "none"} {
+	odd, err := bcrypt.GenerateFromPassword([]byte(OddClientSecret), bcrypt.MinCost)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	j.store.Users[Person] = storage.MemoryUserRelation{Username: Person, Password: Password}
+	for id, authentication := range map[string]string{
+		ClientID: "client_secret_basic", OddClientID: "client_secret_basic", PostClientID: "client_secret_post", PublicClientID: "none",
+	} {
 		client := &fosite.DefaultClient{
 			ID: id, Secret: secret, RedirectURIs: []string{redirectURI}, ResponseTypes: []string{"code", "token"},
-			GrantTypes: []string{"authorization_code", "implicit", "refresh_token", "client_credentials"},
+			GrantTypes: []string{"authorization_code", "implicit", "refresh_token", "client_credentials", "password", samlBearer},
 			Scopes:     []string{"openid", "offline_access", "orders"},
+		}
+		if id == OddClientID {
+			client.Secret = odd
 		}
 		if authentication == "none" {
 			client.Public, client.Secret = true, nil

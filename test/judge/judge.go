@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
-	"encoding/json"
 	"net"
 	"net/http"
 	"sync"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/ory/fosite"
 	"github.com/ory/fosite/compose"
+	"github.com/ory/fosite/handler/oauth2"
 	"github.com/ory/fosite/handler/openid"
 	"github.com/ory/fosite/token/jwt"
 
@@ -34,6 +34,10 @@ type Judge struct {
 	strategy compose.CommonStrategy
 	store    *store
 	grants   map[string]int // granted requests at the token endpoint, by grant_type
+	journal  []Request
+	key      *rsa.PrivateKey // signs ID tokens
+
+	assertions *assertions
 }
 
 // Option changes a Judge before it starts.
@@ -150,6 +154,7 @@ func (j *Judge) compose(tb testing.TB, life time.Duration) {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	j.key = key
 	config := &fosite.Config{
 		GlobalSecret: []byte(rand.Text() + rand.Text())[:32], AccessTokenLifespan: life, RefreshTokenLifespan: 30 * 24 * time.Hour,
 		EnforcePKCE: true, IDTokenIssuer: j.URL, TokenURL: j.URL + "/token", ScopeStrategy: fosite.ExactScopeStrategy,
@@ -159,24 +164,13 @@ func (j *Judge) compose(tb testing.TB, life time.Duration) {
 		CoreStrategy: compose.NewOAuth2HMACStrategy(config), OpenIDConnectTokenStrategy: compose.NewOpenIDConnectStrategy(keys, config),
 		Signer: &jwt.DefaultSigner{GetPrivateKey: keys},
 	}
+	j.assertions = &assertions{life: life, HandleHelper: oauth2.HandleHelper{AccessTokenStrategy: &j.strategy, AccessTokenStorage: j.store, Config: config}}
 	j.provider = compose.Compose(config, j.store, &j.strategy,
+		func(fosite.Configurator, any, any) any { return j.assertions },
 		compose.OAuth2AuthorizeExplicitFactory, compose.OAuth2AuthorizeImplicitFactory, compose.OAuth2ClientCredentialsGrantFactory,
+		compose.OAuth2ResourceOwnerPasswordCredentialsFactory, //nolint:staticcheck // deprecated as the grant is: vendors have it
 		compose.OAuth2RefreshTokenGrantFactory, compose.OpenIDConnectExplicitFactory, compose.OpenIDConnectRefreshFactory,
 		compose.OAuth2TokenIntrospectionFactory, compose.OAuth2TokenRevocationFactory, compose.OAuth2PKCEFactory)
-}
-
-func (j *Judge) routes() http.Handler {
-	routes := http.NewServeMux()
-	routes.HandleFunc("/authorize", j.inTurn(j.authorize))
-	routes.HandleFunc("POST /token", j.inTurn(j.token))
-	routes.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(map[string]any{
-			"issuer": j.URL, "authorization_endpoint": j.URL + "/authorize", "token_endpoint": j.URL + "/token",
-			"code_challenge_methods_supported": []string{"S256"},
-		})
-	})
-	return routes
 }
 
 // inTurn lets requests in one by one, once their forms are read.
@@ -189,6 +183,7 @@ func (j *Judge) inTurn(next http.HandlerFunc) http.HandlerFunc {
 		}
 		j.mu.Lock()
 		defer j.mu.Unlock()
+		j.note(r)
 		next(w, r)
 	}
 }
