@@ -38,7 +38,7 @@ demo-picture: ## Run the demo on a terminal and draw docs/images/demo.svg (needs
 
 .PHONY: play-image
 play-image: ## Build tokensync-play:dev, a vendor to play with in a cluster (docs/getting-started.md)
-	CGO_ENABLED=0 go build -o bin/play/play ./hack/play
+	CGO_ENABLED=0 GOOS=linux go build -o bin/play/play ./hack/play
 	source hack/image/tool.sh; "$${build[@]}" -f hack/play/Dockerfile -t tokensync-play:dev bin/play
 
 ##@ Develop
