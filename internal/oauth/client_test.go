@@ -210,7 +210,7 @@ func TestT7_Certificates(t *testing.T) {
 		},
 		"for another name are refused": {
 			change:  func(r *Request) { r.URL = fmt.Sprintf("https://vendor.test:%d/token", port) },
-			options: func(o *ClientOptions) { o.Resolver = resolving(t, map[string][]string{"vendor.test": {"127.0.0.1"}}) },
+			options: func(o *ClientOptions) { o.Resolver = resolving(map[string][]string{"vendor.test": {"127.0.0.1"}}) },
 			message: "for another name",
 		},
 	} {
@@ -469,7 +469,7 @@ func TestE4_ConnectionsThatBreakBeforeTheRequest(t *testing.T) {
 }
 
 func TestE4_NamesThatDoNotResolve(t *testing.T) {
-	client := newTestClient(t, func(o *ClientOptions) { o.Resolver = resolving(t, nil) })
+	client := newTestClient(t, func(o *ClientOptions) { o.Resolver = resolving(nil) })
 	token, err := client.Token(t.Context(), &Request{URL: "https://nowhere.test/"})
 	failure := failureOf(t, token, err)
 	wantFailure(t, failure, &Error{Class: Transient, Reason: ReasonVendorUnavailable}, "DNS does not know")
@@ -710,7 +710,7 @@ func TestProxies(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			proxy, asked := proxyUnderTest(t, e.Listener.Addr().String(), c.status)
 			client := newTestClient(t, func(o *ClientOptions) {
-				o.Proxy, o.Resolver, o.AllowLoopback = proxy, resolving(t, names), false
+				o.Proxy, o.Resolver, o.AllowLoopback = proxy, resolving(names), false
 			})
 			request := e.request()
 			request.URL = fmt.Sprintf("https://%s:%d/token", c.host, port)
@@ -732,7 +732,7 @@ func TestProxies(t *testing.T) {
 func TestAProxyThatIsDownIsNamedAsSuch(t *testing.T) {
 	proxy := func(*http.Request) (*url.URL, error) { return url.Parse("http://127.0.0.1:1") }
 	client := newTestClient(t, func(o *ClientOptions) {
-		o.Proxy, o.Resolver = proxy, resolving(t, map[string][]string{"vendor.test": {"203.0.113.7"}})
+		o.Proxy, o.Resolver = proxy, resolving(map[string][]string{"vendor.test": {"203.0.113.7"}})
 	})
 	token, err := client.Token(t.Context(), &Request{URL: "https://vendor.test/token"})
 	want := &Error{Class: Transient, Reason: ReasonVendorUnavailable}

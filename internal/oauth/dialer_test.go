@@ -9,66 +9,20 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"sync/atomic"
 	"testing"
+	"time"
 
-	"golang.org/x/net/dns/dnsmessage"
+	"tokensync.dev/tokensync/internal/dnstest"
 )
 
 var emptyHash = sha256.Sum256(nil)
 
 func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
 
-// resolving is a resolver that knows these names only. A DNS server answers it through a pipe.
-func resolving(t *testing.T, names map[string][]string) *net.Resolver {
-	t.Helper()
-	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
-		client, server := net.Pipe()
-		go answerDNS(server, names)
-		return client, nil
-	}}
-}
-
-// answerDNS speaks DNS over TCP, as a net.Resolver does on a connection that is no net.PacketConn (RFC 1035, section 4.2.2).
-func answerDNS(conn net.Conn, names map[string][]string) {
-	defer func() { _ = conn.Close() }()
-	for {
-		length := make([]byte, 2)
-		if _, err := io.ReadFull(conn, length); err != nil {
-			return
-		}
-		question := make([]byte, int(length[0])<<8|int(length[1]))
-		if _, err := io.ReadFull(conn, question); err != nil {
-			return
-		}
-		var message dnsmessage.Message
-		if message.Unpack(question) != nil || len(message.Questions) != 1 {
-			return
-		}
-		answer, err := dnsAnswer(message, names).Pack()
-		if err != nil {
-			return
-		}
-		_, _ = conn.Write(append([]byte{byte(len(answer) >> 8), byte(len(answer))}, answer...))
-	}
-}
-
-func dnsAnswer(m dnsmessage.Message, names map[string][]string) *dnsmessage.Message {
-	question := m.Questions[0]
-	addresses, isKnown := names[question.Name.String()[:len(question.Name.String())-1]]
-	answer := &dnsmessage.Message{Header: dnsmessage.Header{ID: m.ID, Response: true, RecursionAvailable: true}, Questions: m.Questions}
-	if !isKnown {
-		answer.RCode = dnsmessage.RCodeNameError
-	}
-	for _, text := range addresses {
-		header := dnsmessage.ResourceHeader{Name: question.Name, Type: question.Type, Class: question.Class}
-		switch address := netip.MustParseAddr(text); {
-		case address.Is4() && question.Type == dnsmessage.TypeA:
-			answer.Answers = append(answer.Answers, dnsmessage.Resource{Header: header, Body: &dnsmessage.AResource{A: address.As4()}})
-		case address.Is6() && question.Type == dnsmessage.TypeAAAA:
-			answer.Answers = append(answer.Answers, dnsmessage.Resource{Header: header, Body: &dnsmessage.AAAAResource{AAAA: address.As16()}})
-		}
-	}
-	return answer
+// resolving is a resolver that knows these names only.
+func resolving(names map[string][]string) *net.Resolver {
+	return dnstest.Resolver(func(name string) []string { return names[name] })
 }
 
 func TestAddressesThatAreNeverConnectedTo(t *testing.T) {
@@ -165,7 +119,7 @@ func TestTheGuardStandsBehindDNS(t *testing.T) {
 			e.requests.Store(0)
 			e.connections.Store(0)
 			client := newTestClient(t, func(o *ClientOptions) {
-				o.AllowLoopback, o.Resolver = c.allowLoopback, resolving(t, names)
+				o.AllowLoopback, o.Resolver = c.allowLoopback, resolving(names)
 				o.DeniedAddresses = []netip.Addr{netip.MustParseAddr("10.96.0.1")}
 			})
 			request := e.request()
@@ -188,10 +142,40 @@ func TestTheGuardStandsBehindDNS(t *testing.T) {
 	}
 }
 
+// A name that answers with the vendor's address when it is looked at, and with a forbidden one when it is connected to, gains nothing, whichever
+// question is answered how: each address is judged when its socket connects.
+func TestANameThatAnswersOtherwiseEachTimeGainsNothing(t *testing.T) {
+	e := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, goodAnswer) })
+	port := strconv.Itoa(e.Listener.Addr().(*net.TCPAddr).Port)
+	for _, forbidden := range []string{
+		"127.0.0.1", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::7f00:1", "2002:7f00:1::1", "169.254.169.254", "::ffff:169.254.169.254",
+	} {
+		for first := range 4 { // questions that are answered well: A and AAAA of the first look, and of the second
+			var asked atomic.Int32
+			resolver := dnstest.Resolver(func(string) []string {
+				if int(asked.Add(1)) <= first {
+					return []string{"203.0.113.7", "2001:db8::7"}
+				}
+				return []string{forbidden}
+			})
+			client := newTestClient(t, func(o *ClientOptions) { o.AllowLoopback, o.Resolver = false, resolver })
+			_ = client.guard.checkName(t.Context(), resolver, "rebinding.example.com")
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond) // the good address leads nowhere
+			request := e.request()
+			request.URL = "https://rebinding.example.com:" + port
+			token, err := client.Token(ctx, request)
+			cancel()
+			if failure := failureOf(t, token, err); failure.Sent || e.connections.Load() != 0 {
+				t.Errorf("%s after %d good answers: %d connections, sent %t", forbidden, first, e.connections.Load(), failure.Sent)
+			}
+		}
+	}
+}
+
 func TestANameThatChangesItsAddressGainsNothing(t *testing.T) {
 	e := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, goodAnswer) })
 	names := map[string][]string{"rebinding.example.com": {"203.0.113.7"}}
-	client := newTestClient(t, func(o *ClientOptions) { o.AllowLoopback, o.Resolver = false, resolving(t, names) })
+	client := newTestClient(t, func(o *ClientOptions) { o.AllowLoopback, o.Resolver = false, resolving(names) })
 	if err := client.guard.checkName(t.Context(), client.options.Resolver, "rebinding.example.com"); err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,10 @@ type endpointHost struct{ name, port string }
 // networks.
 var hostLabel = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$`)
 
+// endsInNumber matches what C libraries read as an IPv4 address in short, octal or hexadecimal. To a resolver it is a name, which a search
+// domain may answer for: what is judged would not be what a proxy connects to. No top-level domain is a number (RFC 3696, section 2).
+var endsInNumber = regexp.MustCompile(`(^|\.)([0-9]+|0x[0-9a-f]*)$`)
+
 // parseEndpoint reads a URL to which credentials could be sent. The error says what is wrong with it without quoting it.
 func parseEndpoint(text string) (*url.URL, endpointHost, error) {
 	u, err := url.Parse(text)
@@ -43,6 +47,9 @@ func hostOf(u *url.URL) (endpointHost, error) {
 	name := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 	if !isHostName(name) && !isAddress(name) {
 		return endpointHost{}, errors.New("must have a host name in ASCII (international names in their xn-- form) or an IP address")
+	}
+	if endsInNumber.MatchString(name) && !isAddress(name) {
+		return endpointHost{}, errors.New("must have an IPv4 address in its usual form, such as 192.0.2.1, or a host name that does not end in a number")
 	}
 	if strings.HasSuffix(u.Host, ":") || strings.HasSuffix(u.Port(), ":") {
 		return endpointHost{}, errors.New("must have a port behind the colon, or no colon")

@@ -138,6 +138,23 @@ func TestEndpointsThatMayNotBeUsedAreRefused(t *testing.T) {
 	}
 }
 
+// TestAddressesInDisguiseAreRefused: what a C library, and so a proxy, takes for an IPv4 address is a name to our resolver, which some search
+// domain may answer for: what is judged would not be what is connected to.
+func TestAddressesInDisguiseAreRefused(t *testing.T) {
+	for _, host := range []string{
+		"127.1", "127.0.1", "2130706433", "0177.0.0.1", "0x7f.0.0.1", "0x7f000001", "127.0.0.0x1", "017700000001", "0X7F.1", "127.1.", "10.0.0.256", "a.0x", "vendor.1",
+	} {
+		if _, _, err := parseEndpoint("https://" + host + "/token"); err == nil {
+			t.Errorf("%s is taken", host)
+		}
+	}
+	for _, host := range []string{"127.0.0.1", "192.0.2.1.", "1.example", "0x7f.example", "4.3.2.1.in-addr.arpa", "x7f", "0xg", "[::1]"} {
+		if _, _, err := parseEndpoint("https://" + host + "/token"); err != nil {
+			t.Errorf("%s is refused: %v", host, err)
+		}
+	}
+}
+
 func TestHostPatterns(t *testing.T) {
 	tests := map[string]struct {
 		pattern, url string
