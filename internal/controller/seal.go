@@ -143,9 +143,14 @@ func parseRecord(annotations map[string]string) (r record, ok bool) {
 
 func formatTime(t time.Time) string { return t.UTC().Truncate(time.Second).Format(time.RFC3339) }
 
+// parseTime reads what formatTime writes. What has five digits of a year in UTC could not be written again.
 func parseTime(text string) (time.Time, bool) {
 	t, err := time.Parse(time.RFC3339, text)
-	return t.UTC().Truncate(time.Second), err == nil
+	t = t.UTC().Truncate(time.Second)
+	if err != nil || t.Year() < 0 || t.Year() > 9999 {
+		return time.Time{}, false
+	}
+	return t, true
 }
 
 // hashed returns a Secret as the cache keeps it: data replaced by hashes, without managed fields. A hashed one stays as it is, since
