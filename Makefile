@@ -122,6 +122,11 @@ gitops: ## Ask a real Argo CD in a real cluster (ARGOCD_LAB=script, LAB=script o
 e2e-cluster: ## Run the image in real clusters: by the script LAB, or a cluster of yours by KUBECONFIG (test/e2e/doc.go tells all)
 	@$(WITH_CONTROL_PLANE); cd test && go test -tags=cluster -count=1 -timeout=40m -parallel=2 -v ./e2e
 
+.PHONY: faults
+faults: ## Bring every failure of a vendor on every grant, and take the manager's cluster, vendor and life away (about ten minutes)
+	@$(WITH_CONTROL_PLANE); go test -count=1 -timeout=15m -run='^TestFaultMatrix$$' ./internal/controller
+	@$(WITH_CONTROL_PLANE); cd test && go test -count=1 -timeout=20m -parallel=8 ./faults
+
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME (10s) each
 	@git grep -oE --untracked '^func Fuzz\w+' -- '*_test.go' | while IFS=: read -r file func; do \

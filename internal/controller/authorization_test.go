@@ -85,7 +85,7 @@ func (w *world) setOut(name string, ticket oauth.Sensitive) *visit {
 // consents lets the person consent at the vendor, and returns what the browser brings back.
 func (v *visit) consents() url.Values {
 	v.w.t.Helper()
-	browser := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	browser := &http.Client{Transport: v.w.browser, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	response, err := browser.Get(v.offer.Request.Start(v.state, v.verifier))
 	if err != nil {
 		v.w.t.Fatal(err)

@@ -173,12 +173,12 @@ func TestPlansWithAPersonsConsent(t *testing.T) {
 			}, renewal + time.Minute,
 			"wait 14m0s since " + v1alpha1.ReasonInvalidClient, "what to do about InvalidClient Then authorize again",
 		},
-		"an outage does not": {
+		"a code that was lost in an outage does too, and keeps nobody waiting": {
 			func(s *scene) {
 				s.losesRefreshToken()
 				s.failed(noon.Add(renewal), 10*time.Minute, v1alpha1.ReasonVendorUnavailable)
 			},
-			renewal + time.Minute, "wait 9m0s since " + v1alpha1.ReasonVendorUnavailable, "",
+			renewal + time.Minute, "wait 14m0s since " + required, "somebody must authorize",
 		},
 		"a refused client leaves the refresh token for the day on which it is corrected": {
 			func(s *scene) { s.failed(noon.Add(renewal), 6*hour, v1alpha1.ReasonInvalidClient) }, renewal + time.Minute,

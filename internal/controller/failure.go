@@ -149,6 +149,9 @@ func (r *result) failWith(p *problem) {
 func (r *Reconciler) doubt(ctx context.Context, o *observation, p *plan, outcome *result) {
 	outcome.failWith(interrupted(p.flow))
 	keep := p.keep
+	if _, obstacle := primaryExchange(p.flow, keep); obstacle != nil {
+		outcome.failure.NextAttempt = stamp(later(timeOf(outcome.failure.NextAttempt), lastTenth(p.served(r.Clock.Now()))))
+	}
 	keep.Intent = &intent{Credential: p.keep.Intent.Credential}
 	if written, err := writeState(ctx, r.Client, o.token, o.state, keep); err == nil {
 		o.state, p.keep, outcome.keep = written, keep, keep

@@ -163,10 +163,10 @@ func (r *plan) fight(o *observation) {
 	r.decision.At = earliest(r.decision.At, o.mendAt)
 }
 
-// backsOffFromNothing tells whether the last request of an interactive grant was refused for good: there is no use in waiting where only a
-// person can go on.
+// backsOffFromNothing tells whether the last request of an interactive grant failed: there is no use in waiting where only a person can go on,
+// be it because the vendor refused for good or because the code was lost in an outage.
 func (r *plan) backsOffFromNothing() bool {
-	return r.flow.IsInteractive() && r.decision.Reason == renewal.BackingOff && r.problem != nil && !selfHealing(r.problem.reason)
+	return r.flow.IsInteractive() && r.decision.Reason == renewal.BackingOff && r.problem != nil
 }
 
 // interrupted is the problem that the answer to a refresh was lost.
@@ -210,11 +210,21 @@ func (r *plan) expiry(now time.Time) time.Time {
 	return time.Time{}
 }
 
+// backOffAgain finds the back-off of an interrupted refresh from what else is known of it.
+func backOffAgain(f renewal.Failures, uid string) renewal.Failures {
+	before := renewal.Failures{Count: f.Count - 1, Recent: f.Recent[:max(0, len(f.Recent)-1)]}
+	f.NextAttempt = earliest(f.NextAttempt, renewal.AfterFailure(f.LastTime, renewal.Transient, before, true, 0, nil, uid).NextAttempt)
+	return f
+}
+
 func (r *plan) renewalState(o *observation, paused time.Time) renewal.State {
 	status, asked := o.token.Status, renewRequest(o.token)
 	state := renewal.State{
 		UID: string(o.token.UID), Suspended: o.token.Spec.Suspend, Failures: failuresOf(status),
 		FailuresCurrent: r.failuresCurrent(o.token), NotBefore: paused, LastSuccess: later(timeOf(status.IssuedAt), o.lastSuccess),
+	}
+	if state.FailuresCurrent && status.Failures.Reason == v1alpha1.ReasonRefreshInterrupted { // status tells of the last tenth, if a token is served till then
+		state.Failures = backOffAgain(state.Failures, state.UID)
 	}
 	if state.FailuresCurrent && status.Failures.Reason == v1alpha1.ReasonRateLimited {
 		state.NotBefore = later(state.NotBefore, state.Failures.NextAttempt)

@@ -77,6 +77,9 @@ type world struct {
 	hashKey   []byte
 	vendors   string // folder of catalogue entries
 	network   func(*oauth.ClientOptions)
+	tls       []string // the vendor's names; nil: it speaks plain http
+	vendorsBy *oauth.Client
+	browser   http.RoundTripper // nil: the default one
 	logger    logr.Logger
 	transport func(http.RoundTripper) http.RoundTripper
 	stop      func()
@@ -118,8 +121,12 @@ func newIdleWorld(t *testing.T, options ...worldOption) *world {
 	for _, option := range options {
 		option(w)
 	}
-	w.vendor = oauthtest.New(oauthtest.WithClock(w.clock.Now))
-	if err := w.vendor.Start(); err != nil {
+	w.vendor = oauthtest.New(oauthtest.WithClock(w.clock.Now), oauthtest.WithHosts(w.tls...))
+	listen := w.vendor.Start
+	if w.tls != nil {
+		listen = w.vendor.StartTLS
+	}
+	if err := listen(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.vendor.Close)
@@ -218,10 +225,11 @@ func (w *world) reconciler(m ctrl.Manager) *controller.Reconciler {
 	if w.network != nil {
 		w.network(&network)
 	}
+	w.vendorsBy = oauth.NewClient(network)
 	return &controller.Reconciler{
 		Client: m.GetClient(), Live: m.GetAPIReader(), HashKey: w.hashKey, Clock: w.clock, Platform: platform,
 		Recorder: m.GetEventRecorder("tokensync"), MaxConcurrentReconciles: w.workers,
-		Vendors: oauth.NewClient(network),
+		Vendors: w.vendorsBy,
 	}
 }
 

@@ -1,0 +1,173 @@
+package controller_test
+
+import (
+	"slices"
+	"time"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/oauth/oauthtest"
+)
+
+// This file is the class table of the failures once more, written from the documentation and not from the code, so that the two can disagree.
+
+// class is what a failure is.
+type class int
+
+const (
+	transient class = iota
+	throttled
+	rejected
+	malformed
+)
+
+// mishap is one failure of the matrix.
+type mishap struct {
+	class   class
+	reason  string
+	fault   oauthtest.Fault
+	network string        // the failure lies before the vendor: refused, tls, or dns
+	pause   time.Duration // that the vendor asks for
+	clear   bool          // the answer proves that nothing was issued or spent
+	acted   bool          // the vendor had issued a token, and spent what was sent
+}
+
+// sent tells whether the vendor may have seen the request.
+func (m mishap) sent() bool { return m.network == "" }
+
+// ambiguous tells whether nobody knows if a refresh token is spent.
+func (m mishap) ambiguous() bool { return m.sent() && !m.clear }
+
+func mishaps() map[string]mishap {
+	all := map[string]mishap{
+		"refused":  {class: transient, reason: v1alpha1.ReasonVendorUnavailable, network: "refused"},
+		"tls":      {class: transient, reason: v1alpha1.ReasonVendorUnavailable, network: "tls"},
+		"dns":      {class: transient, reason: v1alpha1.ReasonVendorUnavailable, network: "dns"},
+		"time-out": {class: transient, reason: v1alpha1.ReasonVendorUnavailable, fault: oauthtest.Held(nil)},
+		"cut":      {class: transient, reason: v1alpha1.ReasonVendorUnavailable, fault: oauthtest.Drop()},
+		"cut-amid": {class: transient, reason: v1alpha1.ReasonVendorUnavailable, fault: oauthtest.DropMidAnswer(), acted: true},
+		"500":      {class: transient, reason: v1alpha1.ReasonVendorUnavailable, fault: oauthtest.Status(500, "text/html", "<p>oops</p>")},
+		"502":      {class: transient, reason: v1alpha1.ReasonVendorUnavailable, fault: oauthtest.Status(502, "text/html", "<p>oops</p>")},
+		"503":      {class: transient, reason: v1alpha1.ReasonVendorUnavailable, fault: oauthtest.Unavailable(nil)},
+		"500-acted": {
+			class: transient, reason: v1alpha1.ReasonVendorUnavailable, fault: oauthtest.AfterActing(oauthtest.Status(500, "text/html", "")), acted: true,
+		},
+		"server-error": {class: transient, reason: v1alpha1.ReasonVendorUnavailable, fault: oauthtest.OAuthError("server_error"), clear: true},
+
+		"429-seconds": {class: throttled, fault: oauthtest.TooManyRequests(oauthtest.InSeconds(90)), pause: 90 * time.Second, clear: true},
+		"429-date":    {class: throttled, fault: oauthtest.TooManyRequests(oauthtest.AtDate(90 * time.Second)), pause: 90 * time.Second, clear: true},
+		"503-seconds": {class: throttled, fault: oauthtest.Unavailable(oauthtest.InSeconds(90)), pause: 90 * time.Second, clear: true},
+		"429-no-end":  {class: throttled, fault: oauthtest.TooManyRequests(oauthtest.InSeconds(1 << 30)), pause: time.Hour, clear: true},
+
+		"html":         {class: malformed, fault: oauthtest.HTMLPage()},
+		"empty":        {class: malformed, fault: oauthtest.EmptyBody()},
+		"half":         {class: malformed, fault: oauthtest.HalfJSON(), acted: true},
+		"no-token":     {class: malformed, fault: oauthtest.WithoutMember("access_token"), acted: true},
+		"over-1-mib":   {class: malformed, fault: oauthtest.HugeBody(1 << 20), acted: true},
+		"token-type":   {class: malformed, fault: oauthtest.Member("token_type", `"mac"`), acted: true},
+		"born-expired": {class: malformed, fault: oauthtest.Member("expires_in", `-5`), acted: true},
+		"redirect":     {class: malformed, fault: oauthtest.Redirect(307, "/generic/oauth2/token")},
+	}
+	for code, reason := range map[string]string{
+		"invalid_client": v1alpha1.ReasonInvalidClient, "invalid_grant": v1alpha1.ReasonInvalidGrant, "invalid_scope": v1alpha1.ReasonInvalidScope,
+		"invalid_request": v1alpha1.ReasonInvalidRequest, "unauthorized_client": v1alpha1.ReasonUnauthorizedClient,
+		"unsupported_grant_type": v1alpha1.ReasonUnsupportedGrantType, "access_denied": v1alpha1.ReasonAccessDenied,
+	} {
+		all[dashed(code)] = mishap{class: rejected, reason: reason, fault: oauthtest.OAuthError(code), clear: true}
+	}
+	for name, m := range all {
+		switch m.class {
+		case throttled:
+			m.reason = v1alpha1.ReasonRateLimited
+		case malformed:
+			m.reason = v1alpha1.ReasonMalformedResponse
+		case transient, rejected:
+		}
+		all[name] = m
+	}
+	return all
+}
+
+// route is a grant, and which of its requests fails.
+type route struct {
+	grant     v1alpha1.GrantType
+	served    bool // a token of an earlier request is served: it is a renewal
+	refreshes bool // the request spends a refresh token
+	code      bool // the request spends the code of a person's consent
+}
+
+func routes() map[string]route {
+	return map[string]route{
+		"client-credentials-first":   {grant: v1alpha1.GrantClientCredentials},
+		"client-credentials-renewal": {grant: v1alpha1.GrantClientCredentials, served: true},
+		"password-first":             {grant: v1alpha1.GrantPassword},
+		"password-renewal":           {grant: v1alpha1.GrantPassword, served: true},
+		"password-refresh":           {grant: v1alpha1.GrantPassword, served: true, refreshes: true},
+		"saml-first":                 {grant: v1alpha1.GrantSAML2Bearer},
+		"saml-renewal":               {grant: v1alpha1.GrantSAML2Bearer, served: true},
+		"refresh-token-first":        {grant: v1alpha1.GrantRefreshToken, refreshes: true},
+	}
+}
+
+// fate is what must become of an OAuthToken after a mishap.
+type fate struct {
+	reason     string
+	conditions []string      // that are True, without Ready
+	least      time.Duration // until the next request: at least, and at most; 0: a person comes first
+	most       time.Duration
+	lastTenth  bool // the next request comes when a tenth of the served token's life remains
+	hopeless   bool // that request fails too: what it sends is spent
+}
+
+// after tells the fate that the contract has for a mishap on a route.
+func (r route) after(m mishap) fate {
+	f := fate{reason: m.reason}
+	f.least, f.most = pauseAfter(m.class, m.pause)
+	forGood := m.class == rejected
+	unattended := r.grant == v1alpha1.GrantPassword
+	person := false
+	switch {
+	case r.code && m.sent() && m.class != throttled: // a code is sent once
+		person, f.least, f.most = true, 0, 0
+		if m.ambiguous() {
+			f.reason = v1alpha1.ReasonAuthorizationRequired
+		}
+	case r.refreshes && m.ambiguous():
+		f.reason = v1alpha1.ReasonRefreshInterrupted
+		f.least, f.most = pauseAfter(transient, 0)
+		forGood, f.hopeless = false, m.acted && !unattended
+		f.lastTenth = r.served && !unattended
+		person = r.served && r.grant == v1alpha1.GrantAuthorizationCode // asked at once, while there is time
+	case r.refreshes && m.reason == v1alpha1.ReasonInvalidGrant && unattended:
+		f.least, f.most = pauseAfter(transient, 0)
+		forGood = false
+	case r.refreshes && m.reason == v1alpha1.ReasonInvalidGrant:
+		f.reason, person, f.least, f.most = v1alpha1.ReasonAuthorizationRequired, true, 0, 0
+	}
+	switch {
+	case r.served:
+		f.conditions = []string{v1alpha1.ConditionRenewalFailing}
+	case forGood || person:
+		f.conditions = []string{v1alpha1.ConditionStalled}
+	default:
+		f.conditions = []string{v1alpha1.ConditionReconciling}
+	}
+	if person {
+		f.conditions = append(f.conditions, v1alpha1.ConditionAuthorizationRequired)
+	}
+	slices.Sort(f.conditions)
+	return f
+}
+
+// pauseAfter is the first pause of a class, as the table has it.
+func pauseAfter(c class, asked time.Duration) (least, most time.Duration) {
+	switch c {
+	case throttled:
+		return asked, asked + asked/10
+	case rejected:
+		return 6 * time.Hour, 6*time.Hour + 10*time.Minute
+	case malformed:
+		return 54 * time.Second, 66 * time.Second
+	case transient:
+	}
+	return 4 * time.Second, 6 * time.Second
+}
