@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	stdlog "log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -37,6 +38,7 @@ import (
 )
 
 func main() {
+	stdlog.SetOutput(io.Discard)  // net/http tells it what a server sends beyond its answer, which may be a token
 	log.SetLogger(logr.Discard()) // what a person should know is said in words
 	klog.SetLogger(logr.Discard())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"os"
 
@@ -58,6 +59,7 @@ func run(ctx context.Context, out io.Writer, arguments []string) error {
 	if err := o.validate(flags.Args()); err != nil {
 		return err
 	}
+	log.SetOutput(io.Discard) // net/http tells it what a server sends beyond its answer, which may be a token
 	logging.Level = withoutBodies(logging.Level)
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
 	catalogue, err := oauth.LoadCatalogue(o.vendorsDir)

@@ -57,6 +57,7 @@ type Reconciler struct {
 
 // Reconcile brings one OAuthToken forward: observe, plan, request, store, report.
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	defer keepWordless()
 	o, err := r.observe(ctx, request.NamespacedName)
 	if err != nil {
 		return ctrl.Result{}, err

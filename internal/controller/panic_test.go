@@ -1,0 +1,47 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// broken panics at the first read.
+type broken struct {
+	client.Client
+
+	fault func() any
+}
+
+func (b broken) Get(context.Context, client.ObjectKey, client.Object, ...client.GetOption) error {
+	panic(b.fault())
+}
+
+func TestPanicsQuoteNoSecret(t *testing.T) {
+	for about, c := range map[string]struct {
+		fault func() any
+		want  string
+	}{
+		"a text":             {func() any { return "read canary" }, "a string, "},
+		"an error":           {func() any { return errors.New("read canary") }, "a *errors.errorString, "},
+		"an object":          {func() any { return map[string]string{"client_secret": "canary"} }, "a map[string]string, "},
+		"an error of Go":     {func() any { return []string{"canary"}[len(t.Name()):] }, "slice bounds out of range"},
+		"a wrong type of Go": {func() any { return any("canary").(error) }, "interface conversion"},
+	} {
+		t.Run(about, func(t *testing.T) {
+			defer func() {
+				if told := fmt.Sprint(recover()); !strings.Contains(told, c.want) || strings.Contains(told, "canary") {
+					t.Errorf("the panic says %q, want %q and nothing of the value", told, c.want)
+				}
+			}()
+			r := &Reconciler{Client: broken{fault: c.fault}}
+			_, err := r.Reconcile(t.Context(), ctrl.Request{})
+			t.Errorf("no panic, but %v", err)
+		})
+	}
+}
