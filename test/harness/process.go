@@ -99,7 +99,12 @@ func run(tb testing.TB, namespace, health string, arguments []string) *Process {
 // AwaitReady waits until the manager has read what there is.
 func (p *Process) AwaitReady() {
 	p.tb.Helper()
-	Eventually(p.tb, p.Unready)
+	Eventually(p.tb, func() string {
+		if p.Ended() {
+			p.tb.Fatal("the manager has ended")
+		}
+		return p.Unready()
+	})
 }
 
 // Unready says why the manager is not ready; "": it is.
@@ -124,6 +129,15 @@ func (p *Process) Kill() {
 
 // Signal sends a signal.
 func (p *Process) Signal(signal syscall.Signal) { _ = p.cmd.Process.Signal(signal) }
+
+// PID is the number of the process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Stop is SIGTERM; it returns when the process is gone.
+func (p *Process) Stop() {
+	p.Signal(syscall.SIGTERM)
+	<-p.ended
+}
 
 // Ended tells whether the process has ended.
 func (p *Process) Ended() bool {

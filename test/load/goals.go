@@ -1,0 +1,72 @@
+package load
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Report collects figures, and says which goals are missed.
+type Report struct {
+	mu   sync.Mutex
+	rows []row
+}
+
+type row struct {
+	what, measured, goal string
+	kept                 bool
+	judged               bool
+}
+
+// Tell notes a figure that has no goal.
+func (r *Report) Tell(what, format string, values ...any) {
+	r.add(row{what: what, measured: fmt.Sprintf(format, values...)})
+}
+
+// Most notes a figure that must not be above a limit, in a unit.
+func (r *Report) Most(what string, measured, limit float64, unit string) {
+	r.add(row{
+		what: what, measured: number(measured) + " " + unit, goal: "at most " + number(limit) + " " + unit,
+		kept: measured <= limit, judged: true,
+	})
+}
+
+func number(n float64) string {
+	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.2f", n), "0"), ".")
+}
+
+func (r *Report) add(added row) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rows = append(r.rows, added)
+	fmt.Println(added)
+}
+
+// String is a line of the report's table.
+func (r row) String() string {
+	verdict := ""
+	if r.judged {
+		verdict = map[bool]string{true: "kept", false: "**missed**"}[r.kept]
+	}
+	return fmt.Sprintf("| %s | %s | %s | %s |", r.what, r.measured, r.goal, verdict)
+}
+
+// Close writes the table to a file, where one is named, and fails the test where a goal was missed.
+func (r *Report) Close(t *testing.T, file string) {
+	t.Helper()
+	table := "| Figure | Measured | Goal | |\n|---|---|---|---|\n"
+	for _, row := range r.rows {
+		table += row.String() + "\n"
+		if row.judged && !row.kept {
+			t.Errorf("missed: %s: %s, %s", row.what, row.measured, row.goal)
+		}
+	}
+	if file == "" {
+		return
+	}
+	if err := os.WriteFile(file, []byte(table), 0o600); err != nil {
+		t.Error(err)
+	}
+}
