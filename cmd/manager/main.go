@@ -10,9 +10,11 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"runtime/debug"
 
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -31,7 +33,14 @@ import (
 	"tokensync.dev/tokensync/internal/portal"
 )
 
+// heapGrowth is by how many percent the heap may grow before it is collected, where GOGC does not say otherwise: what is kept is small and
+// lives long, so that a collection costs little, and half of Go's default saves a quarter of the memory.
+const heapGrowth = 50
+
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(heapGrowth)
+	}
 	if err := run(ctrl.SetupSignalHandler(), os.Stdout, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "tokensync:", err)
 		os.Exit(1)
@@ -88,8 +97,8 @@ func run(ctx context.Context, out io.Writer, arguments []string) error {
 }
 
 func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+	scheme := runtime.NewScheme() // of what is used alone: all of Kubernetes' kinds would cost megabytes
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, eventsv1.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -34,7 +35,8 @@ func (r *Reconciler) request(ctx context.Context, o *observation, p *plan) (*res
 		outcome.at, outcome.quiet = earliest(p.expiry(r.Clock.Now()), r.Clock.Now().Add(waitingRecheck)), len(o.token.Status.Conditions) == 0
 		return outcome, nil
 	}
-	defer func() { r.gate.leave(r.Clock.Now(), endpoint, key) }()
+	leave := sync.OnceFunc(func() { r.gate.leave(r.Clock.Now(), endpoint, key) })
+	defer leave()
 	if ctx.Err() != nil {
 		return nil, ctx.Err() // somebody else may lead by now
 	}
@@ -46,6 +48,9 @@ func (r *Reconciler) request(ctx context.Context, o *observation, p *plan) (*res
 		return r.carryOut(ctx, o, r.planner.plan(r.Clock.Now(), o, r.pausedUntil))
 	}
 	token, err := r.exchange(ctx, o, p)
+	if err == nil {
+		leave() // others need not wait until the answer is written; after a failure the pause is noted first
+	}
 	if errors.Is(err, errSpecChanged) {
 		return r.endAttempt(ctx, o, p, consent.Outcome{Result: consent.SpecChanged}, notice{
 			warning: true, reason: v1alpha1.ReasonAuthorizationRequired,

@@ -32,12 +32,18 @@ type Manager struct {
 // RunManager runs a manager with the default settings until the test ends, and waits until it is ready. It trusts the vendor.
 func (c *Cluster) RunManager(v *Vendor, flags ...string) *Manager {
 	c.TB.Helper()
+	return c.RunManagerIn(System, v, flags...)
+}
+
+// RunManagerIn is RunManager in another namespace, where it has a lease and a key of its own.
+func (c *Cluster) RunManagerIn(namespace string, v *Vendor, flags ...string) *Manager {
+	c.TB.Helper()
 	harness.Binary(c.TB)
 	if err := os.Setenv("SSL_CERT_FILE", v.Authority); err != nil { // for the child
 		c.TB.Fatal(err)
 	}
 	m := &Manager{cluster: c, metrics: harness.FreeAddress(c.TB), Started: time.Now()}
-	m.Process = harness.RunManager(c.TB, c.Kubeconfig, System, slices.Concat([]string{
+	m.Process = harness.RunManager(c.TB, c.Kubeconfig, namespace, slices.Concat([]string{
 		"--leader-elect", "--allow-loopback", "--allowed-hosts=" + v.Host(),
 		"--metrics-bind-address=" + m.metrics, "--metrics-authorization=false",
 	}, flags)...)

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,8 +17,16 @@ import (
 
 // Targets follows the target Secrets of a namespace.
 type Targets struct {
-	mu   sync.Mutex
-	seen map[string]Served
+	mu       sync.Mutex
+	seen     map[string]Served
+	replaced []Replaced
+}
+
+// Replaced is a token that another one took the place of.
+type Replaced struct {
+	ID    string
+	Token Served
+	At    time.Time
 }
 
 // Served is the token of a target Secret.
@@ -28,7 +37,7 @@ type Served struct {
 	Writes              int
 }
 
-// Follow watches the target Secrets of a namespace until the test ends.
+// Follow watches the target Secrets of a namespace, "" for all, until the test ends.
 func (c *Cluster) Follow(namespace string) *Targets {
 	c.TB.Helper()
 	clients, err := kubernetes.NewForConfig(c.config)
@@ -60,10 +69,13 @@ func (t *Targets) note(object any) {
 	expires, _ := time.Parse(time.RFC3339, secret.Annotations[v1alpha1.ExpiresAtAnnotation])
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.seen[secret.Name] = Served{
-		IssuedAt: issued, ExpiresAt: expires, AccessToken: string(secret.Data["access_token"]), At: time.Now(),
-		Writes: t.seen[secret.Name].Writes + 1,
+	id := ID(secret.Namespace, secret.Name)
+	before, now := t.seen[id], time.Now()
+	token := string(secret.Data["access_token"])
+	if before.AccessToken != "" && before.AccessToken != token {
+		t.replaced = append(t.replaced, Replaced{ID: id, Token: before, At: now})
 	}
+	t.seen[id] = Served{IssuedAt: issued, ExpiresAt: expires, AccessToken: token, At: now, Writes: before.Writes + 1}
 }
 
 func (t *Targets) forget(object any) {
@@ -73,15 +85,22 @@ func (t *Targets) forget(object any) {
 	if secret, ok := object.(*corev1.Secret); ok {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		delete(t.seen, secret.Name)
+		delete(t.seen, ID(secret.Namespace, secret.Name))
 	}
 }
 
-// All are the targets by name.
+// All are the targets by ID.
 func (t *Targets) All() map[string]Served {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return maps.Clone(t.seen)
+}
+
+// Replaced are the tokens that were replaced so far.
+func (t *Targets) Replaced() []Replaced {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.replaced)
 }
 
 // Count is how many targets are as they should be.

@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 )
@@ -15,8 +16,11 @@ import (
 // Workers is how many requests are made at once by whoever makes many: as many as a manager works on by default.
 const Workers = 50
 
-// Name is that of the ith OAuthToken.
+// Name is that of the ith OAuthToken of a namespace.
 func Name(i int) string { return fmt.Sprintf("token-%05d", i) }
+
+// ID is by what an OAuthToken is known in all books: also its client_id.
+func ID(namespace, name string) string { return namespace + "." + name }
 
 // Each does something for each number from first up to end, so many at once.
 func (c *Cluster) Each(first, end int, do func(ctx context.Context, i int) error) {
@@ -44,17 +48,31 @@ func (c *Cluster) Each(first, end int, do func(ctx context.Context, i int) error
 	}
 }
 
-// Declare makes the ith OAuthToken with a client of its own at the vendor.
+// Declare makes the ith OAuthToken, with a client of its own at the vendor.
 func (c *Cluster) Declare(ctx context.Context, namespace string, v *Vendor, i int, lifetime time.Duration) error {
+	return c.declare(ctx, namespace, v, i, lifetime, v1alpha1.GrantClientCredentials)
+}
+
+// DeclareSeeded is Declare for one that begins with a refresh token obtained elsewhere, of which each can be used once.
+func (c *Cluster) DeclareSeeded(ctx context.Context, namespace string, v *Vendor, i int, lifetime time.Duration) error {
+	return c.declare(ctx, namespace, v, i, lifetime, v1alpha1.GrantRefreshToken)
+}
+
+func (c *Cluster) declare(ctx context.Context, namespace string, v *Vendor, i int, lifetime time.Duration, grant v1alpha1.GrantType) error {
 	name := Name(i)
-	v.register(name, lifetime)
+	id := ID(namespace, name)
+	credentials := map[string]string{"client_id": id, "client_secret": "secret-of-" + id}
+	scopes := []v1alpha1.Scope{"orders"}
+	if seed := v.register(id, lifetime, grant == v1alpha1.GrantRefreshToken); seed != "" {
+		credentials["refresh_token"], scopes = seed, nil
+	}
 	err := c.Create(ctx, &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: namespace, Name: name + "-client",
 			Labels:      map[string]string{v1alpha1.RoleLabel: v1alpha1.RoleCredentials},
 			Annotations: map[string]string{v1alpha1.AllowedHostsAnnotation: v.Host()},
 		},
-		StringData: map[string]string{"client_id": name, "client_secret": "secret-of-" + name},
+		StringData: credentials,
 	})
 	if err != nil {
 		return err
@@ -62,7 +80,7 @@ func (c *Cluster) Declare(ctx context.Context, namespace string, v *Vendor, i in
 	return c.Create(ctx, &v1alpha1.OAuthToken{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Spec: v1alpha1.OAuthTokenSpec{
-			Vendor: "generic", GrantType: v1alpha1.GrantClientCredentials, Scopes: []v1alpha1.Scope{"orders"},
+			Vendor: "generic", GrantType: grant, Scopes: scopes,
 			CredentialsSecretRef: v1alpha1.SecretReference{Name: name + "-client"},
 			Endpoints:            &v1alpha1.Endpoints{TokenURL: v1alpha1.URL(v.Endpoint())},
 		},
@@ -73,4 +91,20 @@ func (c *Cluster) Declare(ctx context.Context, namespace string, v *Vendor, i in
 func (c *Cluster) DeclareMany(namespace string, v *Vendor, first, end int, lifetime time.Duration) {
 	c.TB.Helper()
 	c.Each(first, end, func(ctx context.Context, i int) error { return c.Declare(ctx, namespace, v, i, lifetime) })
+}
+
+// Due is when the tokens of a namespace are to be renewed, by ID.
+func (c *Cluster) Due(namespace string) map[string]time.Time {
+	c.TB.Helper()
+	var list v1alpha1.OAuthTokenList
+	if err := c.List(context.Background(), &list, client.InNamespace(namespace)); err != nil {
+		c.TB.Fatal(err)
+	}
+	due := map[string]time.Time{}
+	for i := range list.Items {
+		if at := list.Items[i].Status.RenewalTime; at != nil {
+			due[ID(namespace, list.Items[i].Name)] = at.Time
+		}
+	}
+	return due
 }

@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"encoding/pem"
-	"fmt"
 	"io"
 	"log"
 	"math/rand/v2"
@@ -40,15 +39,16 @@ type Vendor struct {
 
 // Arrival is a token request, as the vendor saw it.
 type Arrival struct {
-	Client string
+	ID     string // the client's
 	At     time.Time
 	Status int // of the answer
 }
 
-// StartVendor runs a vendor until the test ends, each of whose answers takes at least delay.
-func StartVendor(tb testing.TB, delay time.Duration) *Vendor {
+// StartVendor runs a vendor until the test ends, each of whose answers takes at least delay. It remembers one request of its own journal,
+// if options don't say otherwise.
+func StartVendor(tb testing.TB, delay time.Duration, options ...oauthtest.Option) *Vendor {
 	tb.Helper()
-	v := &Vendor{Server: oauthtest.New(oauthtest.WithHistory(1)), delay: delay}
+	v := &Vendor{Server: oauthtest.New(append([]oauthtest.Option{oauthtest.WithHistory(1)}, options...)...), delay: delay}
 	v.http = httptest.NewUnstartedServer(http.HandlerFunc(v.serve))
 	v.http.Config.ErrorLog = log.New(io.Discard, "", 0)
 	v.http.StartTLS()
@@ -143,14 +143,14 @@ func (v *Vendor) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 func (v *Vendor) arrive(r *http.Request) (n, status int) {
-	name, _, _ := r.BasicAuth()
-	if plain, err := url.QueryUnescape(name); err == nil {
-		name = plain
+	id, _, _ := r.BasicAuth()
+	if plain, err := url.QueryUnescape(id); err == nil {
+		id = plain
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	now := time.Now()
-	v.arrivals = append(v.arrivals, Arrival{Client: name, At: now})
+	v.arrivals = append(v.arrivals, Arrival{ID: id, At: now})
 	v.inFlight++
 	v.most = max(v.most, v.inFlight)
 	if v.failing != nil {
@@ -177,15 +177,27 @@ type statusWriter struct {
 	status int
 }
 
+// Unwrap lets an answer be cut.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// WriteHeader implements http.ResponseWriter.
 func (w *statusWriter) WriteHeader(status int) {
 	w.status = status
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// register makes the client of one OAuthToken.
-func (v *Vendor) register(name string, lifetime time.Duration) {
-	v.Register(oauthtest.Client{
-		Vendor: oauthtest.Generic, ID: name, Secret: fmt.Sprintf("secret-of-%s", name),
+// register makes the client of one OAuthToken. Those that refresh get a refresh token that each refresh replaces.
+func (v *Vendor) register(id string, lifetime time.Duration, refreshes bool) (seed string) {
+	client := oauthtest.Client{
+		Vendor: oauthtest.Generic, ID: id, Secret: "secret-of-" + id,
 		Grants: []string{oauthtest.ClientCredentials}, Scopes: []string{"orders"}, Lifetime: lifetime,
-	})
+	}
+	if refreshes {
+		client.Grants, client.RefreshTokens, client.Rotation = []string{oauthtest.RefreshToken}, true, oauthtest.Rotate
+	}
+	v.Register(client)
+	if !refreshes {
+		return ""
+	}
+	return v.NewRefreshToken(oauthtest.Generic, id, "")
 }

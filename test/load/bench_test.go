@@ -16,18 +16,33 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
+// rest is how long memory may take to settle.
+const rest = time.Minute
+
 func TestWhatItCosts(t *testing.T) {
-	r := &Report{}
+	r := &Report{Strict: os.Getenv("BENCH_BOUNDED") == ""}
+	outage, err := time.ParseDuration(cmp.Or(os.Getenv("BENCH_OUTAGE"), "10m"))
+	if err != nil {
+		t.Fatalf("BENCH_OUTAGE: %v", err)
+	}
+	var sizes []int
 	for text := range strings.SplitSeq(cmp.Or(os.Getenv("BENCH_SIZES"), "1000,10000"), ",") {
 		n, err := strconv.Atoi(text)
 		if err != nil {
 			t.Fatalf("BENCH_SIZES: %v", err)
 		}
+		sizes = append(sizes, n)
+	}
+	for _, n := range sizes {
 		t.Run(fmt.Sprintf("%d OAuthTokens", n), func(t *testing.T) {
 			s := bringUp(t, r, n, 24*time.Hour)
 			memory(r, s)
+			restarts(t, r, s)
+			unrelated(r, s, 3*sizes[len(sizes)-1], 3*sizes[len(sizes)-1]/100)
 		})
 	}
+	t.Run("renewals", func(t *testing.T) { renewals(t, r, sizes[0]) })
+	t.Run("storms", func(t *testing.T) { storms(t, r, sizes[len(sizes)-1], outage) })
 	r.Close(t, os.Getenv("BENCH_REPORT"))
 }
 
@@ -40,9 +55,7 @@ func mostMemory(n int) float64 {
 }
 
 func memory(r *Report, s *site) {
-	held := s.manager.Settled(time.Minute)
+	held := s.manager.Settled(rest)
 	r.Tell(fmt.Sprintf("%d: memory", s.n), "%s", held)
-	r.Tell(fmt.Sprintf("%d: heap", s.n), "%.0f MiB in use, %.0f MiB idle, next GC %.0f", s.manager.Value("go_memstats_heap_inuse_bytes")/(1<<20),
-		(s.manager.Value("go_memstats_heap_idle_bytes")-s.manager.Value("go_memstats_heap_released_bytes"))/(1<<20), s.manager.Value("go_memstats_next_gc_bytes")/(1<<20))
-	r.Most(fmt.Sprintf("%d: memory, settled", s.n), held.Resident, mostMemory(s.n), "MiB")
+	r.Timed(fmt.Sprintf("%d: memory, settled", s.n), held.Resident, mostMemory(s.n), "MiB")
 }

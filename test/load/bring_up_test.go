@@ -52,6 +52,7 @@ func bringUp(t *testing.T, r *Report, n int, lifetime time.Duration) *site {
 	}
 	s.measureBare(t, r, took)
 	r.Tell(fmt.Sprintf("%d: API requests for one issue", n), "%s", asked.Per(n))
+	r.Most(fmt.Sprintf("%d: writes for one issue (trial, target, status)", n), float64(asked.Writes())/float64(n), 3.01, "")
 	r.Tell(fmt.Sprintf("%d: processor time for one issue", n), "%.1f ms", processor.Seconds()*1000/float64(n))
 	return s
 }
@@ -67,7 +68,7 @@ func (s *site) measureBare(t *testing.T, r *Report, took time.Duration) {
 	vendor := delay * time.Duration(s.n) / inFlight
 	r.Tell(fmt.Sprintf("%d: bare writes", s.n), "%.1f s", writes.Seconds())
 	r.Tell(fmt.Sprintf("%d: least time by the vendor", s.n), "%.1f s", vendor.Seconds())
-	r.Most(fmt.Sprintf("%d: until all target Secrets hold a token", s.n), took.Seconds(), 1.5*max(writes, vendor).Seconds(), "s")
+	r.Timed(fmt.Sprintf("%d: until all target Secrets hold a token", s.n), took.Seconds(), 1.5*max(writes, vendor).Seconds(), "s")
 }
 
 // settle waits until the API server is asked nothing more.
