@@ -102,6 +102,18 @@ e2e: ## Run the real manager against faults, an authorization server of others, 
 acceptance: ## Go every way from kubectl apply to a token that a server of others accepts (needs xmlsec1; docs/testing.md)
 	@$(WITH_CONTROL_PLANE); cd test && go test -count=1 ./acceptance
 
+.PHONY: soak
+soak: ## Let 1,000 short-lived tokens live through faults and deaths, and go through the books (SOAK_TIME=10m SOAK_SEED=1; docs/testing.md)
+	@$(WITH_CONTROL_PLANE); cd test && go test -tags=load -count=1 -timeout=60m -v ./soak
+
+.PHONY: bench
+bench: ## Measure what 1,000 and 10,000 OAuthTokens cost, against the bare cost of the same writes (about an hour; docs/testing.md)
+	@$(WITH_CONTROL_PLANE); cd test && go test -tags=load -count=1 -timeout=180m -v ./load
+
+.PHONY: shards
+shards: ## Run several managers side by side, and one over namespaces with equal names
+	@$(WITH_CONTROL_PLANE); cd test && go test -count=1 ./shards
+
 .PHONY: docs
 docs: generate ## Write the API reference, and check the documentation: links, anchors, samples, a section for each reason
 	@$(WITH_CONTROL_PLANE); cd test && go test -count=1 ./docs
