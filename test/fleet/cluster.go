@@ -79,7 +79,7 @@ func (c *Cluster) Namespace(name string) {
 type Requests map[string]int
 
 // counted are the resources that a manager has to do with.
-var counted = []string{"secrets", "oauthtokens", "events", "leases"} //nolint:gochecknoglobals // a list
+var counted = []string{"secrets", "oauthtokens", "events", "leases"}
 
 // Asked is what the API server has been asked so far, by anybody.
 func (c *Cluster) Asked() Requests {
@@ -157,16 +157,6 @@ func (r Requests) All() int {
 
 func isRead(verb string) bool { return verb == "GET" || verb == "LIST" }
 
-func (r Requests) sum(of func(verb, resource string) bool) int {
-	sum := 0
-	for what, n := range r {
-		if verb, resource, _ := strings.Cut(what, " "); of(verb, resource) {
-			sum += n
-		}
-	}
-	return sum
-}
-
 // Per writes the counts for one of n.
 func (r Requests) Per(n int) string {
 	var parts []string
@@ -183,4 +173,14 @@ func (r Requests) String() string {
 		parts = append(parts, fmt.Sprintf("%s %d", what, r[what]))
 	}
 	return strings.Join(parts, ", ")
+}
+
+func (r Requests) sum(of func(verb, resource string) bool) int {
+	sum := 0
+	for what, n := range r {
+		if verb, resource, _ := strings.Cut(what, " "); of(verb, resource) {
+			sum += n
+		}
+	}
+	return sum
 }

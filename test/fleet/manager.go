@@ -116,21 +116,12 @@ func (m *Manager) Files() int {
 	return len(entries)
 }
 
-func (m *Manager) proc(file string) string {
-	m.cluster.TB.Helper()
-	content, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(m.PID()), file))
-	if err != nil {
-		m.cluster.TB.Fatal(err)
-	}
-	return string(content)
-}
-
 // Metrics are what the manager tells of itself.
 func (m *Manager) Metrics() map[string]*dto.MetricFamily {
 	m.cluster.TB.Helper()
 	asked := http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
-		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}, //nolint:gosec // self-signed, on this machine
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12},
 	}}
 	response, err := asked.Get("https://" + m.metrics + "/metrics")
 	if err != nil {
@@ -153,4 +144,13 @@ func (m *Manager) Value(name string) float64 {
 		sum += metric.GetGauge().GetValue() + metric.GetCounter().GetValue() + float64(metric.GetHistogram().GetSampleCount())
 	}
 	return sum
+}
+
+func (m *Manager) proc(file string) string {
+	m.cluster.TB.Helper()
+	content, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(m.PID()), file))
+	if err != nil {
+		m.cluster.TB.Fatal(err)
+	}
+	return string(content)
 }

@@ -60,35 +60,6 @@ func (c *Cluster) Follow(namespace string) *Targets {
 	return t
 }
 
-func (t *Targets) note(object any) {
-	secret, ok := object.(*corev1.Secret)
-	if !ok {
-		return
-	}
-	issued, _ := time.Parse(time.RFC3339, secret.Annotations[v1alpha1.IssuedAtAnnotation])
-	expires, _ := time.Parse(time.RFC3339, secret.Annotations[v1alpha1.ExpiresAtAnnotation])
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	id := ID(secret.Namespace, secret.Name)
-	before, now := t.seen[id], time.Now()
-	token := string(secret.Data["access_token"])
-	if before.AccessToken != "" && before.AccessToken != token {
-		t.replaced = append(t.replaced, Replaced{ID: id, Token: before, At: now})
-	}
-	t.seen[id] = Served{IssuedAt: issued, ExpiresAt: expires, AccessToken: token, At: now, Writes: before.Writes + 1}
-}
-
-func (t *Targets) forget(object any) {
-	if gone, ok := object.(cache.DeletedFinalStateUnknown); ok {
-		object = gone.Obj
-	}
-	if secret, ok := object.(*corev1.Secret); ok {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		delete(t.seen, ID(secret.Namespace, secret.Name))
-	}
-}
-
 // All are the targets by ID.
 func (t *Targets) All() map[string]Served {
 	t.mu.Lock()
@@ -125,5 +96,34 @@ func (t *Targets) Await(n int, patience time.Duration, good func(Served) bool) b
 		if time.Now().After(end) {
 			return false
 		}
+	}
+}
+
+func (t *Targets) note(object any) {
+	secret, ok := object.(*corev1.Secret)
+	if !ok {
+		return
+	}
+	issued, _ := time.Parse(time.RFC3339, secret.Annotations[v1alpha1.IssuedAtAnnotation])
+	expires, _ := time.Parse(time.RFC3339, secret.Annotations[v1alpha1.ExpiresAtAnnotation])
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	id := ID(secret.Namespace, secret.Name)
+	before, now := t.seen[id], time.Now()
+	token := string(secret.Data["access_token"])
+	if before.AccessToken != "" && before.AccessToken != token {
+		t.replaced = append(t.replaced, Replaced{ID: id, Token: before, At: now})
+	}
+	t.seen[id] = Served{IssuedAt: issued, ExpiresAt: expires, AccessToken: token, At: now, Writes: before.Writes + 1}
+}
+
+func (t *Targets) forget(object any) {
+	if gone, ok := object.(cache.DeletedFinalStateUnknown); ok {
+		object = gone.Obj
+	}
+	if secret, ok := object.(*corev1.Secret); ok {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.seen, ID(secret.Namespace, secret.Name))
 	}
 }

@@ -70,7 +70,7 @@ func (v *Vendor) Endpoint() string { return v.http.URL + "/generic/oauth2/token"
 // FailOften answers a share of the requests with 503 in place of a token.
 func (v *Vendor) FailOften(share float64) {
 	v.answer(func() int {
-		if rand.Float64() < share { //nolint:gosec // dice
+		if rand.Float64() < share {
 			return http.StatusServiceUnavailable
 		}
 		return 0
@@ -129,7 +129,7 @@ func (v *Vendor) serve(w http.ResponseWriter, r *http.Request) {
 	switch status {
 	case 0:
 		counted := &statusWriter{ResponseWriter: w, status: http.StatusOK}
-		v.Server.ServeHTTP(counted, r)
+		v.ServeHTTP(counted, r)
 		status = counted.status
 	case http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", "1")

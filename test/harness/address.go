@@ -15,15 +15,16 @@ const (
 	ports     = 15000
 )
 
-var nextPort atomic.Uint32
-
-func init() { nextPort.Store(rand.Uint32N(ports)) }
+var (
+	firstOffset = rand.Uint32N(ports)
+	given       atomic.Uint32
+)
 
 // FreeAddress is one that nobody listens on, and that is given to nobody else.
 func FreeAddress(tb testing.TB) string {
 	tb.Helper()
 	for range ports {
-		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(firstPort+int(nextPort.Add(1)%ports)))
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(firstPort+int((firstOffset+given.Add(1))%ports)))
 		listener, err := net.Listen("tcp", address)
 		if err != nil {
 			continue

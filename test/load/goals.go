@@ -56,13 +56,6 @@ func number(n float64) string {
 	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.2f", n), "0"), ".")
 }
 
-func (r *Report) add(added row) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.rows = append(r.rows, added)
-	fmt.Println(added)
-}
-
 // String is a line of the report's table.
 func (r row) String() string {
 	verdict := ""
@@ -75,9 +68,10 @@ func (r row) String() string {
 // Close writes the table to a file, where one is named, and fails the test where a goal was missed.
 func (r *Report) Close(t *testing.T, file string) {
 	t.Helper()
-	table := "| Figure | Measured | Goal | |\n|---|---|---|---|\n"
+	var table strings.Builder
+	table.WriteString("| Figure | Measured | Goal | |\n|---|---|---|---|\n")
 	for _, row := range r.rows {
-		table += row.String() + "\n"
+		table.WriteString(row.String() + "\n")
 		if row.judged && !row.kept {
 			t.Errorf("missed: %s: %s, %s", row.what, row.measured, row.goal)
 		}
@@ -85,7 +79,14 @@ func (r *Report) Close(t *testing.T, file string) {
 	if file == "" {
 		return
 	}
-	if err := os.WriteFile(file, []byte(table), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(table.String()), 0o600); err != nil {
 		t.Error(err)
 	}
+}
+
+func (r *Report) add(added row) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rows = append(r.rows, added)
+	fmt.Println(added)
 }

@@ -180,7 +180,7 @@ func unsettled(c *chaos, b *books) string {
 // lostRefreshTokens counts the refresh tokens that are good no more, and complains of those that had no reason to go.
 func lostRefreshTokens(t *testing.T, n int, c *chaos, b *books) (lost int) {
 	t.Helper()
-	for i := 0; i < n; i++ {
+	for i := range n {
 		if !seeded(i) {
 			continue
 		}
