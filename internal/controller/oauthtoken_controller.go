@@ -51,6 +51,7 @@ type Reconciler struct {
 	repairs repairs
 	gate    gate
 	saver   saver
+	unsent  unsent
 	metrics *metrics
 	called  chan event.TypedGenericEvent[client.ObjectKey]
 }
@@ -122,4 +123,5 @@ func (r *Reconciler) forget(key types.NamespacedName) {
 	r.answers.drop(uid)
 	r.reports.drop(uid)
 	r.repairs.forget(uid)
+	r.unsent.end(uid)
 }

@@ -50,7 +50,7 @@ type planner struct {
 func (p planner) plan(now time.Time, o *observation, paused func(*oauth.Flow) time.Time) *plan {
 	result := &plan{portalURL: p.platform.PortalURL}
 	if stateConflict(o) == nil {
-		result.keep = parseState(o.state)
+		result.keep = parseState(o.state).withoutUnsent(o.unsent)
 	}
 	settings := declaration.Settings(o.token, o.credentials.secret, p.platform)
 	result.flow, result.problem = p.resolve(o, settings)

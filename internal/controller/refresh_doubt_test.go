@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -296,5 +297,41 @@ func TestAForeignSecretOfTheStatesNameIsNeverWritten(t *testing.T) {
 	}
 	if got := w.events("password")[v1alpha1.ReasonSecretConflict]; got != 1 {
 		t.Errorf("the lost refresh token was told %d times, want once", got)
+	}
+}
+
+// TestAnIntentWhoseAnswerIsLostIsNoDoubt lets the API server write the intent and lose its answer: nothing was sent to the vendor, and this
+// process knows it.
+func TestAnIntentWhoseAnswerIsLostIsNoDoubt(t *testing.T) {
+	t.Parallel()
+	clock := fakeTime()
+	var lost atomic.Bool
+	w := newWorld(t, withClock(clock), withTransport(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			writes := writeOf(r) == "state"
+			response, err := next.RoundTrip(r)
+			if err == nil && writes && lost.CompareAndSwap(true, false) {
+				_ = response.Body.Close()
+				return refusal(r, http.StatusGatewayTimeout, "Timeout", "the answer is lost"), nil
+			}
+			return response, err
+		})
+	}))
+	lost.Store(true)
+	w.createSeeded("api", rotating())
+	served := w.awaitServed("api", "")
+	w.expect("api", 1, "for the first token")
+	lost.Store(true)
+	w.pass(clock, 45*time.Minute, "api")
+	w.awaitServed("api", served)
+	w.expect("api", 2, "after the renewal")
+	if lost.Load() {
+		t.Error("no answer was lost")
+	}
+	if got := w.events("api")[v1alpha1.ReasonRefreshInterrupted]; got != 0 {
+		t.Errorf("a person was alarmed %d times", got)
+	}
+	if token := w.oauthToken("api"); len(token.Status.Conditions) != 1 || !w.vendor.RefreshTokenIsLive(w.stored("api")) {
+		t.Errorf("conditions %+v", token.Status.Conditions)
 	}
 }

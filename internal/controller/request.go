@@ -135,12 +135,13 @@ func (r *Reconciler) declare(ctx context.Context, o *observation, p *plan) (time
 	case byCode:
 		keep.Consent = keep.Consent.Take(p.exchange.attempt.State, deadline)
 	case byRefresh, bySeed, byGrant, byFragment:
-		keep.Intent = &intent{Deadline: deadline, Credential: hash}
+		keep.Intent = &intent{Deadline: deadline, Credential: hash, Mark: r.unsent.begin(o.token.UID)}
 	}
 	written, err := writeState(ctx, r.Client, o.token, o.state, keep)
 	if err != nil {
 		return time.Time{}, err
 	}
+	r.unsent.end(o.token.UID)
 	o.state, p.keep, p.declared = written, keep, true
 	return deadline, nil
 }

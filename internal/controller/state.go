@@ -54,6 +54,8 @@ type intent struct {
 	Deadline time.Time `json:"deadline,omitzero"`
 	// Credential is the hash of what is sent.
 	Credential string `json:"credential"`
+	// Mark is the writer's own, by which it knows an intent again that it wrote without getting to know it.
+	Mark string `json:"mark,omitzero"`
 }
 
 // equal tells whether two intents are of the same request; nil is none.
@@ -61,7 +63,7 @@ func (i *intent) equal(other *intent) bool {
 	if i == nil || other == nil {
 		return i == other
 	}
-	return i.Deadline.Equal(other.Deadline) && i.Credential == other.Credential
+	return i.Deadline.Equal(other.Deadline) && i.Credential == other.Credential && i.Mark == other.Mark
 }
 
 // graceAfterDeadline is how long after an intent's deadline its credential is left alone by everybody else: time for the answer.
@@ -187,6 +189,14 @@ func (k keepsake) ending(at time.Time, life time.Duration) keepsake {
 		return k
 	}
 	k.ExpiresAt, k.Life = at, life
+	return k
+}
+
+// withoutUnsent drops an intent of a mark by which nothing was sent.
+func (k keepsake) withoutUnsent(mark string) keepsake {
+	if k.Intent != nil && mark != "" && k.Intent.Mark == mark {
+		k.Intent = nil
+	}
 	return k
 }
 
