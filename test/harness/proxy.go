@@ -44,11 +44,14 @@ type Stroke struct {
 	Half bool
 	// HalfJSON gives back the first half of the answer as if it were all.
 	HalfJSON bool
+	// Late is how long each piece of the answer is held back: a watch brings old news then.
+	Late time.Duration
 }
 
 // Answer is one that the server did not give.
 type Answer struct {
 	Status int
+	Header map[string]string
 	Body   string
 }
 
@@ -177,6 +180,9 @@ func (p *Proxy) draw(r *http.Request) Stroke {
 
 // spoil changes what is given back.
 func (s Stroke) spoil(response *http.Response) (*http.Response, error) {
+	if s.Late > 0 {
+		response.Body = late{response.Body, s.Late}
+	}
 	if !s.Half && !s.HalfJSON {
 		return response, nil
 	}
@@ -196,6 +202,18 @@ func (s Stroke) spoil(response *http.Response) (*http.Response, error) {
 	return response, nil
 }
 
+// late reads with a delay.
+type late struct {
+	io.ReadCloser
+	by time.Duration
+}
+
+func (l late) Read(into []byte) (int, error) {
+	n, err := l.ReadCloser.Read(into)
+	time.Sleep(l.by)
+	return n, err
+}
+
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, errCut }
@@ -205,8 +223,12 @@ func (a *Answer) response(r *http.Request) *http.Response {
 	if strings.HasPrefix(a.Body, "{") {
 		kind = "application/json"
 	}
+	header := http.Header{"Content-Type": {kind}}
+	for name, value := range a.Header {
+		header.Set(name, value)
+	}
 	return &http.Response{
 		StatusCode: a.Status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r, ContentLength: int64(len(a.Body)),
-		Header: http.Header{"Content-Type": {kind}}, Body: io.NopCloser(strings.NewReader(a.Body)),
+		Header: header, Body: io.NopCloser(strings.NewReader(a.Body)),
 	}
 }
