@@ -28,7 +28,7 @@ func (r *Reconciler) store(ctx context.Context, o *observation, p *plan) (*resul
 		changed, err := r.writeTarget(ctx, o, p.write)
 		switch {
 		case err == nil && !changed:
-			return r.undone(o, p), nil
+			return r.unchangedBy(ctx, o, p)
 		case err == nil:
 			return r.stored(ctx, o, p)
 		case !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err):
@@ -108,6 +108,19 @@ func (r *Reconciler) stored(ctx context.Context, o *observation, p *plan) (*resu
 	outcome.at = time.Time{} // what was written has its own schedule
 	outcome.notices = r.noteRepair(o, p)
 	return outcome, r.removeFormer(ctx, o)
+}
+
+// unchangedBy tells apart why a write changed nothing: the target is as it should be already, since an earlier write landed and its answer was
+// lost, or something turned the write into none.
+func (r *Reconciler) unchangedBy(ctx context.Context, o *observation, p *plan) (*result, error) {
+	if err := r.observeLive(ctx, o); err != nil {
+		return nil, err
+	}
+	t := o.target
+	if t.standing == ours && t.intact() && t.dressed(o.token) && t.secret.Annotations[v1alpha1.DataHashAnnotation] == p.write.annotations[v1alpha1.DataHashAnnotation] {
+		return r.stored(ctx, o, p)
+	}
+	return r.undone(o, p), nil
 }
 
 // undonePause is how soon a target is looked at again after a write that changed nothing: no watch tells of it.

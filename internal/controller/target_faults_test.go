@@ -236,3 +236,35 @@ func TestReadyEndsWithTheTokenAlthoughTheTargetCanNotBeWritten(t *testing.T) {
 		})
 	}
 }
+
+// TestATargetWhoseAnswerIsLostIsNoFight lets the API server write a renewed token and lose its answer: the next write changes nothing, since all
+// is as it should be.
+func TestATargetWhoseAnswerIsLostIsNoFight(t *testing.T) {
+	t.Parallel()
+	clock := fakeTime()
+	var lost atomic.Bool
+	w := newWorld(t, withClock(clock), withTransport(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			response, err := next.RoundTrip(r)
+			if err == nil && kindOf(r) == "PATCH secrets" && lost.CompareAndSwap(true, false) {
+				_ = response.Body.Close()
+				return nil, io.ErrUnexpectedEOF
+			}
+			return response, err
+		})
+	}))
+	w.createPlain("api", oauthtest.Client{})
+	served := w.awaitServed("api", "")
+	w.settled()
+	lost.Store(true)
+	w.pass(clock, 45*time.Minute, "api")
+	w.awaitServed("api", served)
+	w.settled()
+	if token := w.oauthToken("api"); lost.Load() || !has(token, v1alpha1.ConditionReady, v1alpha1.ReasonTokenIssued) || len(token.Status.Conditions) != 1 {
+		t.Errorf("lost: %t, conditions %+v", !lost.Load(), token.Status.Conditions)
+	}
+	w.expect("api", 2, "after the renewal")
+	if events := w.events("api"); events[v1alpha1.ReasonSecretConflict] != 0 || events[v1alpha1.EventTokenRenewed] != 1 {
+		t.Errorf("events %v", events)
+	}
+}
