@@ -137,7 +137,7 @@ e2e-cluster: ## Run the image in real clusters: by the script LAB, or a cluster 
 .PHONY: faults
 faults: ## Bring every failure of a vendor on every grant, and take the manager's cluster, vendor and life away (about ten minutes)
 	@$(WITH_CONTROL_PLANE); go test -count=1 -timeout=15m -run='^TestFaultMatrix$$' ./internal/controller
-	@$(WITH_CONTROL_PLANE); cd test && go test -count=1 -timeout=20m -parallel=8 ./faults
+	@$(WITH_CONTROL_PLANE); cd test && go test -count=1 -timeout=20m -parallel=8 ./faults/...
 
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME (10s) each

@@ -94,12 +94,14 @@ func restartAmid(w *harness.World, value string) {
 }
 
 func stop(tb testing.TB) {
+	tb.Helper()
 	if err := environment.ControlPlane.Etcd.Stop(); err != nil {
 		tb.Error(err)
 	}
 }
 
 func start(tb testing.TB) {
+	tb.Helper()
 	if err := environment.ControlPlane.Etcd.Start(); err != nil {
 		tb.Error(err)
 	}
