@@ -29,7 +29,7 @@ func (g *grid) checkCounted(r route, name string, m mishap) {
 		g.t.Errorf("%s: the vendor has seen %d requests, want %d", name, got, earlier+seen)
 	}
 	told := 1
-	if r.grant == v1alpha1.GrantAuthorizationCode && want.reason == v1alpha1.ReasonAuthorizationRequired {
+	if r.served && r.grant == v1alpha1.GrantAuthorizationCode && want.reason == v1alpha1.ReasonAuthorizationRequired {
 		told++ // somebody was asked before the first token
 	}
 	if got := g.events(name)[want.reason]; got != told {
@@ -148,9 +148,9 @@ func (g *grid) checkMoment(r route, name string, want fate, moment time.Duration
 func (g *grid) checkMended(name string, want fate) {
 	g.t.Helper()
 	token := g.oauthToken(name)
-	if want.hopeless {
-		if !has(token, v1alpha1.ConditionAuthorizationRequired, v1alpha1.ReasonAuthorizationRequired) {
-			g.t.Errorf("%s: nobody is asked although the refresh token is spent: %+v", name, token.Status.Conditions)
+	if want.vain != "" {
+		if !has(token, v1alpha1.ConditionAuthorizationRequired, want.vain) {
+			g.t.Errorf("%s: nobody is asked although what was sent is spent or past its end: %+v", name, token.Status.Conditions)
 		}
 		return
 	}

@@ -105,6 +105,9 @@ func routes() map[string]route {
 		"saml-first":                 {grant: v1alpha1.GrantSAML2Bearer},
 		"saml-renewal":               {grant: v1alpha1.GrantSAML2Bearer, served: true},
 		"refresh-token-first":        {grant: v1alpha1.GrantRefreshToken, refreshes: true},
+		"refresh-token-refresh":      {grant: v1alpha1.GrantRefreshToken, served: true, refreshes: true},
+		"code-first":                 {grant: v1alpha1.GrantAuthorizationCode, code: true},
+		"code-refresh":               {grant: v1alpha1.GrantAuthorizationCode, served: true, refreshes: true},
 	}
 }
 
@@ -114,8 +117,8 @@ type fate struct {
 	conditions []string      // that are True, without Ready
 	least      time.Duration // until the next request: at least, and at most; 0: a person comes first
 	most       time.Duration
-	lastTenth  bool // the next request comes when a tenth of the served token's life remains
-	hopeless   bool // that request fails too: what it sends is spent
+	lastTenth  bool   // the next request comes when a tenth of the served token's life remains
+	vain       string // why that request fails too, where what it sends is spent or past its end
 }
 
 // after tells the fate that the contract has for a mishap on a route.
@@ -126,15 +129,22 @@ func (r route) after(m mishap) fate {
 	unattended := r.grant == v1alpha1.GrantPassword
 	person := false
 	switch {
-	case r.code && m.sent() && m.class != throttled: // a code is sent once
+	case r.code && m.pause > 10*time.Minute: // a code is worth nothing by then
+		f.least, f.most = 0, 0
+	case r.code && m.class == throttled: // this vendor's codes live for a minute
+		f.vain = v1alpha1.ReasonInvalidGrant
+	case r.code && m.sent(): // a code is sent once
 		person, f.least, f.most = true, 0, 0
-		if m.ambiguous() {
+		if m.class != rejected { // that would end by itself, and the code is lost
 			f.reason = v1alpha1.ReasonAuthorizationRequired
 		}
 	case r.refreshes && m.ambiguous():
 		f.reason = v1alpha1.ReasonRefreshInterrupted
 		f.least, f.most = pauseAfter(transient, 0)
-		forGood, f.hopeless = false, m.acted && !unattended
+		forGood = false
+		if m.acted && !unattended {
+			f.vain = v1alpha1.ReasonAuthorizationRequired
+		}
 		f.lastTenth = r.served && !unattended
 		person = r.served && r.grant == v1alpha1.GrantAuthorizationCode // asked at once, while there is time
 	case r.refreshes && m.reason == v1alpha1.ReasonInvalidGrant && unattended:

@@ -183,6 +183,7 @@ func TestFaultMatrix(t *testing.T) {
 			all := mishaps()
 			g.bring(r, all)
 			struck := g.hands.Now()
+			g.awaitStruck(r, all)
 			for name, m := range all {
 				g.checkTold(r, name, r.after(m))
 			}
@@ -197,6 +198,19 @@ func TestFaultMatrix(t *testing.T) {
 			g.mu.Unlock()
 			g.liveOn(r, all, struck, requests)
 		})
+	}
+}
+
+// awaitStruck waits until the vendor has seen every request that reaches it: who has to be asked again may look as before.
+func (g *grid) awaitStruck(r route, all map[string]mishap) {
+	g.t.Helper()
+	for name, m := range all {
+		switch {
+		case m.sent() && r.served:
+			g.awaitRequests(name, 2)
+		case m.sent():
+			g.awaitRequests(name, 1)
+		}
 	}
 }
 
