@@ -23,8 +23,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/yaml"
@@ -208,7 +206,7 @@ func (d *desk) plugin(user string, arguments []string) *cobra.Command {
 		}
 		return d.browser(address)
 	})
-	command.SetArgs(append([]string{"--kubeconfig=" + d.kubeconfig(), "--cache-dir=" + d.folder, "--as=" + user}, arguments...))
+	command.SetArgs(append([]string{"--kubeconfig=" + kubetest.Kubeconfig(d.t, apiServer(d.t), d.namespace), "--cache-dir=" + d.folder, "--as=" + user}, arguments...))
 	return command
 }
 
@@ -218,21 +216,6 @@ func (d *desk) authorize(arguments ...string) error {
 	ctx, cancel := context.WithTimeout(d.t.Context(), patience)
 	defer cancel()
 	return d.run(ctx, "ada", append([]string{"authorize", "orders"}, arguments...)...)
-}
-
-func (d *desk) kubeconfig() string {
-	d.t.Helper()
-	config, path := apiServer(d.t), filepath.Join(d.folder, "kubeconfig")
-	err := clientcmd.WriteToFile(clientcmdapi.Config{
-		Clusters:       map[string]*clientcmdapi.Cluster{"desk": {Server: config.Host, CertificateAuthorityData: config.CAData}},
-		AuthInfos:      map[string]*clientcmdapi.AuthInfo{"desk": {ClientCertificateData: config.CertData, ClientKeyData: config.KeyData}},
-		Contexts:       map[string]*clientcmdapi.Context{"desk": {Cluster: "desk", AuthInfo: "desk", Namespace: d.namespace}},
-		CurrentContext: "desk",
-	}, path)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	return path
 }
 
 // eventuallySaid waits until the plugin says something.

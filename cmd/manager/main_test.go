@@ -8,8 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -21,8 +19,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"tokensync.dev/tokensync/internal/kubetest"
 )
@@ -50,7 +46,7 @@ func TestFlagsThatCanNotBeMeantAreRefused(t *testing.T) {
 		"a folder of vendors that isn't":  {"--vendors-dir=/does/not/exist", "/does/not/exist"},
 	} {
 		t.Run(about, func(t *testing.T) {
-			kubeconfig := "--kubeconfig=" + writeKubeconfig(t, &rest.Config{Host: "https://127.0.0.1:1"})
+			kubeconfig := "--kubeconfig=" + kubetest.Kubeconfig(t, &rest.Config{Host: "https://127.0.0.1:1"}, "")
 			err := run(t.Context(), io.Discard, append([]string{kubeconfig, "--leader-elect=false", "--metrics-bind-address=0", "--health-probe-bind-address=0"}, strings.Fields(c.argument)...))
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want one with %q", err, c.want)
@@ -99,7 +95,7 @@ func TestTheManagerServesAndEnds(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- run(ctx, io.Discard, []string{
-			"--kubeconfig=" + writeKubeconfig(t, cluster), "--metrics-bind-address=" + metrics, "--health-probe-bind-address=" + health,
+			"--kubeconfig=" + kubetest.Kubeconfig(t, cluster, ""), "--metrics-bind-address=" + metrics, "--health-probe-bind-address=" + health,
 		})
 	}()
 	await(t, "readiness", func() bool { return status(t, "http://"+health+"/readyz", "") == http.StatusOK })
@@ -189,22 +185,4 @@ func freeAddress(t *testing.T) string {
 	}
 	defer listener.Close()
 	return listener.Addr().String()
-}
-
-func writeKubeconfig(t *testing.T, cluster *rest.Config) string {
-	t.Helper()
-	config := clientcmdapi.NewConfig()
-	config.Clusters["test"] = &clientcmdapi.Cluster{Server: cluster.Host, CertificateAuthorityData: cluster.CAData}
-	config.AuthInfos["test"] = &clientcmdapi.AuthInfo{ClientCertificateData: cluster.CertData, ClientKeyData: cluster.KeyData}
-	config.Contexts["test"] = &clientcmdapi.Context{Cluster: "test", AuthInfo: "test"}
-	config.CurrentContext = "test"
-	content, err := clientcmd.Write(*config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "kubeconfig.yaml")
-	if err := os.WriteFile(file, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
 }

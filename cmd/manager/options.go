@@ -56,8 +56,8 @@ func registerFlags(flags *flag.FlagSet) *options {
 	flags.StringVar(&o.portalAddress, "portal-bind-address", "", "where the portal for interactive grants is served, in plain HTTP; empty: nowhere")
 	flags.StringVar(&o.portalURL, "portal-url", "", "address of the portal as browsers see it, such as https://tokens.example.com; with /callback it is the redirect URI to register at the vendor")
 	flags.BoolVar(&o.enableImplicit, "enable-implicit", false, "serve the grant Implicit, which RFC 9700 discourages")
-	flags.Float64Var(&o.kubeAPIQPS, "kube-api-qps", 200, "requests a second to the API server; -1: as many as it takes")
-	flags.IntVar(&o.kubeAPIBurst, "kube-api-burst", 400, "requests to the API server above that for a short time")
+	flags.Float64Var(&o.kubeAPIQPS, "kube-api-qps", 1000, "requests a second to the API server; -1: as many as it takes")
+	flags.IntVar(&o.kubeAPIBurst, "kube-api-burst", 2000, "requests to the API server above that for a short time")
 	flags.BoolVar(&o.printVersion, "version", false, "print version, commit and Go version")
 	return o
 }

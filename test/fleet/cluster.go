@@ -5,7 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -19,8 +19,6 @@ import (
 	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
@@ -49,18 +47,10 @@ func StartCluster(tb testing.TB) *Cluster {
 			tb.Fatal(err)
 		}
 	}
-	c := &Cluster{TB: tb, config: kubetest.Start(tb), Kubeconfig: filepath.Join(tb.TempDir(), "kubeconfig")}
+	c := &Cluster{TB: tb, config: kubetest.Start(tb)}
+	c.Kubeconfig = kubetest.Kubeconfig(tb, c.config, "")
 	var err error
 	if c.WithWatch, err = client.NewWithWatch(c.config, client.Options{Scheme: scheme}); err != nil {
-		tb.Fatal(err)
-	}
-	err = clientcmd.WriteToFile(clientcmdapi.Config{
-		Clusters:       map[string]*clientcmdapi.Cluster{"c": {Server: c.config.Host, CertificateAuthorityData: c.config.CAData}},
-		AuthInfos:      map[string]*clientcmdapi.AuthInfo{"u": {ClientCertificateData: c.config.CertData, ClientKeyData: c.config.KeyData}},
-		Contexts:       map[string]*clientcmdapi.Context{"x": {Cluster: "c", AuthInfo: "u"}},
-		CurrentContext: "x",
-	}, c.Kubeconfig)
-	if err != nil {
 		tb.Fatal(err)
 	}
 	c.Namespace(System)
@@ -85,26 +75,15 @@ var counted = []string{"secrets", "oauthtokens", "events", "leases"}
 func (c *Cluster) Asked() Requests {
 	c.TB.Helper()
 	found := Requests{}
-	add := func(verb, resource string, n float64) {
-		if slices.Contains(counted, resource) && n > 0 {
-			found[verb+" "+resource] += int(n)
-		}
-	}
-	families := c.metrics()
-	for _, metric := range families["apiserver_request_total"].GetMetric() {
+	for _, metric := range c.metrics()["apiserver_request_total"].GetMetric() {
 		labels := map[string]string{}
 		for _, l := range metric.GetLabel() {
 			labels[l.GetName()] = l.GetValue()
 		}
-		resource := labels["resource"]
-		if labels["verb"] == "WATCH" { // counted when they end
+		if labels["verb"] == "WATCH" || !slices.Contains(counted, labels["resource"]) {
 			continue
 		}
-		if labels["subresource"] != "" && slices.Contains(counted, resource) {
-			found[labels["verb"]+" "+resource+"/"+labels["subresource"]] += int(metric.GetCounter().GetValue())
-			continue
-		}
-		add(labels["verb"], resource, metric.GetCounter().GetValue())
+		found[labels["verb"]+" "+path.Join(labels["resource"], labels["subresource"])] += int(metric.GetCounter().GetValue())
 	}
 	return found
 }
