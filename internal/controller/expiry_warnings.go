@@ -81,7 +81,7 @@ func (r *Reconciler) warn(ctx context.Context, o *observation, p *plan) error {
 	keep.Warnings = all
 	written, err := writeState(ctx, r.Client, o.token, o.state, keep)
 	if err != nil {
-		return fmt.Errorf("note that a warning was given: %w", wordless{err})
+		return fmt.Errorf("note that a warning was given: %w", err)
 	}
 	o.state, p.keep = written, keep
 	for _, w := range warnings {

@@ -40,7 +40,7 @@ func (r *Reconciler) patchFinalizers(ctx context.Context, before, after *v1alpha
 	status := after.Status // the answer would overwrite what memory holds
 	err := r.Client.Patch(ctx, after, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), client.FieldOwner(fieldManager))
 	after.Status = status
-	return client.IgnoreNotFound(err)
+	return withoutWords(client.IgnoreNotFound(err))
 }
 
 // finalize revokes what a deleted OAuthToken holds, and lets it go: when that is done, when it can't be done, or after five minutes.

@@ -1,13 +1,11 @@
 package controller
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
@@ -91,18 +89,5 @@ func TestTheKeysAnnotationIsNotQuoted(t *testing.T) {
 	}
 	if text := strings.Join(faults, "; "); strings.Contains(text, "S3cr3tValue") || strings.Contains(text, "abc") {
 		t.Errorf("%q quotes the annotation, where somebody put the value itself", text)
-	}
-}
-
-func TestARefusalIsPrintedWithoutItsWords(t *testing.T) {
-	refusal := apierrors.NewForbidden(corev1.Resource("secrets"), "api", errors.New(`admission webhook "w" denied: access_token=abc`))
-	if got := (wordless{refusal}).Error(); got != "Forbidden" {
-		t.Errorf("printed %q", got)
-	}
-	if !apierrors.IsForbidden(wordless{refusal}) {
-		t.Error("it can't be asked what it is")
-	}
-	if got := (wordless{errors.New("connection refused")}).Error(); got != "connection refused" {
-		t.Errorf("a network error is printed %q", got)
 	}
 }

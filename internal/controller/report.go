@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -61,7 +62,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, token *v1alpha1.OAuthToken
 	after.Status = status
 	err := r.Client.Status().Patch(ctx, after, client.MergeFrom(before), client.FieldOwner(fieldManager))
 	if client.IgnoreNotFound(err) != nil {
-		return err
+		return fmt.Errorf("write status: %w", withoutWords(err))
 	}
 	r.reports.drop(token.UID)
 	return nil

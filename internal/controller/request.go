@@ -103,7 +103,7 @@ func (r *Reconciler) send(ctx context.Context, o *observation, p *plan, request 
 	if p.exchange.once() {
 		var err error
 		if request.SendBefore, err = r.declare(ctx, o, p); err != nil {
-			return nil, fmt.Errorf("write the intent to spend a credential: %w", wordless{err})
+			return nil, fmt.Errorf("write the intent to spend a credential: %w", err)
 		}
 	}
 	defer r.announce(ctx, o, p)()

@@ -185,7 +185,7 @@ func (r *Reconciler) keepStateOwner(ctx context.Context, o *observation) error {
 func writeState(ctx context.Context, c client.Client, token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) (*corev1.Secret, error) {
 	secret := stateSecret(token, base, k)
 	if base == nil {
-		return secret, c.Create(ctx, secret, client.FieldOwner(fieldManager))
+		return secret, withoutWords(c.Create(ctx, secret, client.FieldOwner(fieldManager)))
 	}
-	return secret, c.Update(ctx, secret, client.FieldOwner(fieldManager))
+	return secret, withoutWords(c.Update(ctx, secret, client.FieldOwner(fieldManager)))
 }

@@ -7,9 +7,17 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// wordless is the API server's refusal of a write, for the log. Only its reason is printed: an admission webhook's words may quote the
-// Secret.
+// wordless is the API server's refusal of a write, for the log. Only its reason is printed: an admission webhook's words may quote what it
+// refuses: a Secret, or a status with a link in it.
 type wordless struct{ refusal error }
+
+// withoutWords makes a refusal wordless; nil stays nil.
+func withoutWords(err error) error {
+	if err == nil {
+		return nil
+	}
+	return wordless{err}
+}
 
 // Error implements error.
 func (w wordless) Error() string {
