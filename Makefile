@@ -114,6 +114,10 @@ bench: ## Measure what 1,000 and 10,000 OAuthTokens cost, against the bare cost 
 shards: ## Run several managers side by side, and one over namespaces with equal names
 	@$(WITH_CONTROL_PLANE); cd test && go test -count=1 ./shards
 
+.PHONY: leaks
+leaks: ## Look for secrets wherever they have no business, while every grant fails in every way (docs/testing.md)
+	@$(WITH_CONTROL_PLANE); cd test && go test -count=1 -timeout=15m ./leaks
+
 .PHONY: docs
 docs: generate ## Write the API reference, and check the documentation: links, anchors, samples, a section for each reason
 	@$(WITH_CONTROL_PLANE); cd test && go test -count=1 ./docs

@@ -201,3 +201,9 @@ current-context: c
 	}
 	return m
 }
+
+// Config is an administrator's, past the proxies.
+func (w *World) Config() *rest.Config {
+	w.TB.Helper()
+	return apiServer(w.TB)
+}
