@@ -9,6 +9,7 @@
 //	tokens.go          OAuthTokens of every grant, with secrets of their own
 //	places.go          the places that are searched
 //	leaks_test.go      every grant, every failure, at both ends of the log levels
+//	traps_test.go      faults of users, Secrets of others, refusals that quote what they refuse
 //	crash_test.go      the dump that a crash writes
 //	canary_test.go     a secret is found in every form
 package leaks

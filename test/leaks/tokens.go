@@ -25,6 +25,7 @@ const (
 	tokenPath = "/generic/oauth2/token"
 	issuer    = "https://idp.example/metadata"
 	audience  = "https://tokens.example/saml"
+	nobody    = "127.0.0.1:1" // listens there
 )
 
 // The grants, as the names of OAuthTokens begin; seed is the grant RefreshToken, assertion a SAML assertion that somebody else signed.
@@ -95,7 +96,7 @@ func (s *Stage) Make(grant, name string, change ...func(*v1alpha1.OAuthToken, ma
 		}
 	}
 	secret := secretNamed(name+"-client", data)
-	secret.Annotations = map[string]string{v1alpha1.AllowedHostsAnnotation: s.Vendor.Address}
+	secret.Annotations = map[string]string{v1alpha1.AllowedHostsAnnotation: s.Vendor.Address + "," + nobody}
 	if len(name)%2 == 0 {
 		secret.StringData, secret.Annotations[v1alpha1.KeysAnnotation] = mapped(data)
 	}
