@@ -14,6 +14,7 @@ IMAGE            ?= $(IMAGE_REPOSITORY):$(VERSION)
 FUZZTIME         ?= 10s
 DIST             ?= dist
 PKG              ?= ./...
+RUN              ?= .
 
 # Development tools, pinned in hack/tools/go.mod; each is built when it is first used and then comes from Go's build cache.
 TOOL := go tool -modfile=hack/tools/go.mod
@@ -131,12 +132,12 @@ observe: ## Ask a real Prometheus every query of the alerts and the dashboard (n
 	@$(WITH_CONTROL_PLANE); cd test && go test -count=1 ./observability
 
 .PHONY: gitops
-gitops: ## Ask a real Argo CD in a real cluster (ARGOCD_LAB=script, LAB=script or KUBECONFIG=file; see test/gitops/doc.go)
-	@$(WITH_CONTROL_PLANE); cd test && go test -tags=cluster -count=1 -timeout=45m -parallel=4 ./gitops
+gitops: ## Ask a real Argo CD in a real cluster (ARGOCD_LAB=script, LAB=script or KUBECONFIG=file, RUN=Test for some; see test/gitops/doc.go)
+	@$(WITH_CONTROL_PLANE); cd test && go test -tags=cluster -count=1 -timeout=45m -parallel=4 -v -run='$(RUN)' ./gitops
 
 .PHONY: e2e-cluster
 e2e-cluster: ## Run the image in real clusters: by the script LAB, or a cluster of yours by KUBECONFIG (test/e2e/doc.go tells all)
-	@$(WITH_CONTROL_PLANE); cd test && go test -tags=cluster -count=1 -timeout=40m -parallel=2 -v ./e2e
+	@$(WITH_CONTROL_PLANE); cd test && go test -tags=cluster -count=1 -timeout=40m -parallel=2 -v -run='$(RUN)' ./e2e
 
 .PHONY: faults
 faults: ## Bring every failure of a vendor on every grant, and take the manager's cluster, vendor and life away (about ten minutes)

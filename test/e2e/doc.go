@@ -2,15 +2,21 @@
 //
 //	make e2e-cluster LAB=/path/to/lab       # clusters that the script makes and removes
 //	make e2e-cluster KUBECONFIG=/path       # a cluster of yours, with the images loaded; it must not have Tokensync yet
+//	make e2e-cluster LAB=… RUN=TestLife     # one test, by a pattern as `go test -run` takes it
 //
 // # The clusters
 //
 // LAB is a script for a single-node cluster, of these commands: `up` (idempotent: starts what is missing), `down` (state is kept) and
-// `down --purge`, `image NAME BINARY` (packs a static binary and imports it), `import FILE.tar`, `kubeconfig` (prints a path). The suite
-// runs two clusters at once, each with its own CLUSTER_LAB_HOME (a folder under E2E_HOME), LAB_PORT and CHECK_PORT (from E2E_PORT on),
-// the second with SYNC_FREQUENCY=1m, the kubelet's default; the first one's kubelet looks after mounted Secrets every second. Other
-// settings of the script, such as KUBE_BIN, reach it as they are. The operator's image is the one that `make image` builds, which needs
-// docker, buildah or podman.
+// `down --purge`, `image NAME BINARY` (packs a static binary and imports it), `import FILE.tar`, `kubeconfig` (prints a path). Each test
+// has a cluster of its own, with its own CLUSTER_LAB_HOME (a folder under E2E_HOME), LAB_PORT and CHECK_PORT (two ports, from E2E_PORT
+// on); two of them run at once:
+//
+//	fast   TestLife          E2E_PORT, +1   its kubelet looks after mounted Secrets every second
+//	slow   TestSlowKubelet         +2, +3   its kubelet looks once a minute (SYNC_FREQUENCY=1m), as it does by default
+//	helm   TestHelm                +4, +5   as the first
+//
+// Other settings of the script, such as KUBE_BIN, reach it as they are. The operator's image is the one that `make image` builds, which
+// needs docker, buildah or podman.
 //
 // With KUBECONFIG alone, what a stranger can't do to a cluster is not run, and the output names it: restarting its node, restarting its
 // API server, killing the leading process (its pod is deleted at once instead), choosing its kubelet's settings. What a failed test made
@@ -20,14 +26,15 @@
 //
 //	LAB, KUBECONFIG      which cluster; one of them
 //	E2E_HOME             with LAB: where its clusters live (default: tokensync-e2e in the user's cache folder)
-//	E2E_PORT             with LAB: the first of four ports (default 36560)
+//	E2E_PORT             with LAB: the first of six ports (default 36560)
 //	BUILD_BASE           with LAB: the base of the image's build stage (default local: made of this machine's Go)
 //	E2E_IMAGE            with KUBECONFIG: the operator's image (default tokensync:dev)
 //	E2E_PREVIOUS_IMAGE   with KUBECONFIG: the image of PREVIOUS (default tokensync:previous)
 //	E2E_ACTOR_IMAGE      with KUBECONFIG: the image of ./test/e2e/actors/actor (default tokensync-actor:dev)
 //	PREVIOUS             the release before, a git ref (default: the latest tag)
 //	E2E_RENEWALS         how many renewals the applications must see (default 10)
-//	E2E_SLOW_RENEWALS    the same, where the kubelet looks once a minute (default 3; each takes two to three minutes)
+//	E2E_SLOW_RENEWALS    the same, where the kubelet looks once a minute (default 3; each takes two to three minutes;
+//	                     0: TestSlowKubelet is not run, and the output says so)
 //
 // # The files
 //
@@ -36,6 +43,7 @@
 //	image.go     images from this tree
 //	stage.go     the scripted vendor and the resource server in the cluster (actors has the programs)
 //	install.go   the operator, installed as the documentation says
+//	helm.go      the same with Helm, and a chart with an older CRD
 //	calls.go     applications that call the resource server, and their tallies
 //	tokens.go    OAuthTokens and Secrets: what came of them
 //	person.go    somebody who consents

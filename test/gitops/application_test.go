@@ -14,8 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"tokensync.dev/tokensync/test/harness"
 )
 
 // application is one of Argo CD's, with automated sync, prune and selfHeal, a git repository and a namespace of its own, all of one name.
@@ -122,7 +120,7 @@ func applications() schema.GroupVersionKind {
 // await waits until Argo CD says so of the last commit.
 func (a *application) await(synced, health string) {
 	a.tb.Helper()
-	harness.Eventually(a.tb, func() string {
+	eventually(a.tb, func() string {
 		if s := a.summary(); s.Sync != synced || s.Health != health || s.Revision != a.head {
 			return fmt.Sprintf("want %s %s at %s, got %+v", synced, health, a.head, s)
 		}
@@ -134,7 +132,7 @@ func (a *application) await(synced, health string) {
 func (a *application) settle() {
 	a.tb.Helper()
 	a.await("Synced", "Healthy")
-	harness.Eventually(a.tb, func() string {
+	eventually(a.tb, func() string {
 		if s := a.summary(); s.Operation == "Running" {
 			return s.Message
 		}

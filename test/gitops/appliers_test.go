@@ -11,12 +11,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
-	"tokensync.dev/tokensync/test/harness"
 )
 
 // otherAppliers applies as Flux and Argo CD do, again and again, while the operator writes status, finalizer and Secrets.
 func otherAppliers(t *testing.T, s *stage) {
-	t.Helper()
 	t.Helper()
 	const name = "gitops-appliers"
 	s.credentials(t, name, nil)
@@ -31,14 +29,14 @@ func otherAppliers(t *testing.T, s *stage) {
 		}
 	}
 	apply("kustomize-controller")
-	harness.Eventually(t, func() string {
+	eventually(t, func() string {
 		if token := s.token(t, name, "api"); token.Status.ExpiresAt == nil || len(token.Finalizers) == 0 {
 			return "it has no token, or no finalizer"
 		}
 		return ""
 	})
 	output(t, "kubectl", "--kubeconfig", s.kubeconfig, "-n", name, "annotate", "oauthtoken", "api", v1alpha1.RenewRequestedAtAnnotation+"=once")
-	harness.Eventually(t, func() string {
+	eventually(t, func() string {
 		if s.token(t, name, "api").Status.LastHandledRenewRequest != "once" {
 			return "the renewal is not made"
 		}

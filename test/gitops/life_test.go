@@ -76,7 +76,7 @@ func lifeOf(t *testing.T, s *stage, name, patch string) {
 	expectSteady(t, "failing renewals with a good token, and recovery", a.changes(), "Synced Healthy")
 
 	a.act("renew", "api")
-	harness.Eventually(t, func() string {
+	eventually(t, func() string {
 		token := s.token(t, name, "api")
 		asked := token.Annotations[v1alpha1.RenewRequestedAtAnnotation]
 		if asked == "" || token.Status.LastHandledRenewRequest != asked {
@@ -96,7 +96,7 @@ func lifeOf(t *testing.T, s *stage, name, patch string) {
 	expectPath(t, "the end of the suspension", a.changes(), "Synced Suspended", "Synced Healthy")
 
 	a.push(map[string]string{"token.json": ""})
-	harness.Eventually(t, func() string {
+	eventually(t, func() string {
 		if s.token(t, name, "api") != nil || s.secret(t, name, "api") != nil {
 			return "it is not pruned"
 		}
@@ -109,7 +109,7 @@ func lifeOf(t *testing.T, s *stage, name, patch string) {
 // awaitFailing waits until the renewal of a good token fails, or does not any more.
 func (s *stage) awaitFailing(t *testing.T, namespace string, want bool) {
 	t.Helper()
-	harness.Eventually(t, func() string {
+	eventually(t, func() string {
 		status := s.token(t, namespace, "api").Status
 		if !meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady) {
 			t.Error("the token is not good any more: the test was too slow")

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"tokensync.dev/tokensync/internal/oauth/oauthtest"
-	"tokensync.dev/tokensync/test/harness"
 )
 
 func removal(t *testing.T, s *stage) {
@@ -21,7 +20,7 @@ func removal(t *testing.T, s *stage) {
 	a.settle()
 	kept := s.secret(t, name, "kept").UID
 	a.push(map[string]string{"kept.json": "", "gone.json": ""})
-	harness.Eventually(t, func() string {
+	eventually(t, func() string {
 		if s.token(t, name, "kept") != nil || s.token(t, name, "gone") != nil || s.secret(t, name, "gone") != nil {
 			return "they are not pruned"
 		}
@@ -50,7 +49,7 @@ func pendingRevocation(t *testing.T, s *stage) {
 	held := string(s.secret(t, name, "api").Data["access_token"])
 	takeBack := s.vendor.Fail(oauthtest.Match{Endpoint: oauthtest.AnyEndpoint, ClientID: name}, oauthtest.Status(http.StatusServiceUnavailable, "text/plain", ""))
 	a.push(map[string]string{"token.json": ""})
-	harness.Eventually(t, func() string {
+	eventually(t, func() string {
 		if token := s.token(t, name, "api"); token == nil || token.DeletionTimestamp == nil {
 			return "it is not being deleted"
 		}
@@ -58,7 +57,7 @@ func pendingRevocation(t *testing.T, s *stage) {
 	})
 	a.await("OutOfSync", "Progressing")
 	takeBack()
-	harness.Eventually(t, func() string {
+	eventually(t, func() string {
 		if s.token(t, name, "api") != nil || s.secret(t, name, "api") != nil {
 			return "it is there still"
 		}

@@ -18,7 +18,6 @@ import (
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/oauth/oauthtest"
-	"tokensync.dev/tokensync/test/harness"
 )
 
 // refreshing is the manifest of an OAuthToken with a state Secret.
@@ -115,7 +114,7 @@ func (s *stage) leftAlone(t *testing.T, name string, check func(*application)) {
 // conflicted waits until Ready is False with the reason SecretConflict.
 func (s *stage) conflicted(t *testing.T, namespace string) {
 	t.Helper()
-	harness.Eventually(t, func() string {
+	eventually(t, func() string {
 		token := s.token(t, namespace, "api")
 		if token == nil {
 			return "the OAuthToken is not there"
@@ -144,7 +143,7 @@ func targetInGit(t *testing.T, s *stage) {
 		t.Errorf("the Secret that is not ours holds %q", got)
 	}
 	a.push(map[string]string{"secret.yaml": ""})
-	harness.Eventually(t, func() string { // prune; the operator looks again after a while, and at once when asked
+	eventually(t, func() string { // prune; the operator looks again after a while, and at once when asked
 		if s.secret(t, name, "api") != nil && s.secret(t, name, "api").Data["access_token"] != nil && string(s.secret(t, name, "api").Data["access_token"]) == "from-git" {
 			return "it is not pruned"
 		}
@@ -164,7 +163,7 @@ func targetTakenOver(t *testing.T, s *stage) {
 	a.settle()
 	uid := s.secret(t, name, "api").UID
 	a.push(map[string]string{"secret.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: api, labels: {from: git}}\nstringData: {note: hello}\n"})
-	harness.Eventually(t, func() string {
+	eventually(t, func() string {
 		if s.secret(t, name, "api").Labels["from"] != "git" {
 			return "Argo CD has not written it"
 		}

@@ -34,6 +34,12 @@ const (
 	age  = "30s"
 )
 
+// eventually waits longer than for one process's work, and asks less often: a cluster and Argo CD share the machine with it.
+func eventually(tb testing.TB, check func() string) {
+	tb.Helper()
+	harness.Within(tb, 3*time.Minute, 250*time.Millisecond, check)
+}
+
 // stage is a cluster with a real Argo CD beside it, and a vendor. The manager is started by the first test.
 type stage struct {
 	client.WithWatch // an administrator's
@@ -217,7 +223,7 @@ func (s *stage) awaitRenewals(tb testing.TB, namespace, name string, n int) {
 	tb.Helper()
 	for range n {
 		before := s.token(tb, namespace, name).Status.IssuedAt
-		harness.Eventually(tb, func() string {
+		eventually(tb, func() string {
 			if now := s.token(tb, namespace, name).Status.IssuedAt; now == nil || before != nil && !now.After(before.Time) {
 				return "no new token"
 			}

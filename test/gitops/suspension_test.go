@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
-	"tokensync.dev/tokensync/test/harness"
 )
 
 // suspendByAction suspends an OAuthToken whose manifest does not state spec.suspend.
@@ -29,7 +28,7 @@ func suspendByAction(t *testing.T, s *stage) {
 	}
 	a.refresh()
 	a.push(map[string]string{"token.json": s.manifest(t, "api", specified("renewal", object{"maxTokenAge": "40s"}))})
-	harness.Eventually(t, func() string {
+	eventually(t, func() string {
 		if token := s.token(t, name, "api"); token.Generation < 3 || !token.Spec.Suspend {
 			return "the new commit is not there, or has ended the suspension"
 		}
@@ -65,7 +64,7 @@ func suspendAgainstGit(t *testing.T, s *stage) {
 	a.settle()
 	before := s.token(t, name, "api").Generation
 	a.act("suspend", "api")
-	harness.Eventually(t, func() string {
+	eventually(t, func() string {
 		if token := s.token(t, name, "api"); token.Generation < before+2 || token.Spec.Suspend {
 			return "selfHeal has not undone it"
 		}
@@ -85,7 +84,7 @@ func annotationSurvives(t *testing.T, s *stage) {
 	output(t, "kubectl", "--kubeconfig", s.kubeconfig, "-n", name, "annotate", "oauthtoken", "api", v1alpha1.RenewRequestedAtAnnotation+"=now")
 	a.cli("app", "sync", name)
 	a.settle()
-	harness.Eventually(t, func() string {
+	eventually(t, func() string {
 		token := s.token(t, name, "api")
 		if token.Annotations[v1alpha1.RenewRequestedAtAnnotation] != "now" {
 			t.Fatal("the annotation is gone")

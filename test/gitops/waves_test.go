@@ -9,8 +9,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"tokensync.dev/tokensync/test/harness"
 )
 
 const secondWave = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: second, annotations: {argocd.argoproj.io/sync-wave: \"1\"}}\n"
@@ -30,7 +28,7 @@ func waves(t *testing.T, s *stage) {
 	const name = "gitops-waves"
 	a := s.application(t, name, "")
 	a.push(map[string]string{"token.json": s.manifest(t, "api"), "second.yaml": secondWave})
-	harness.Eventually(t, func() string {
+	eventually(t, func() string {
 		if message := a.summary().Message; !strings.Contains(message, "waiting for healthy state of tokensync.dev/OAuthToken/api") {
 			return message
 		}
@@ -53,7 +51,7 @@ func suspendedInWaves(t *testing.T, s *stage) {
 	a := s.application(t, name, "")
 	s.credentials(t, name, nil)
 	a.push(map[string]string{"token.json": s.manifest(t, "api", specified("suspend", true)), "second.yaml": secondWave})
-	harness.Eventually(t, func() string {
+	eventually(t, func() string {
 		if sum := a.summary(); sum.Health != "Suspended" && sum.Health != "Missing" || !strings.Contains(sum.Message, "waiting for healthy state of tokensync.dev/OAuthToken/api") {
 			return sum.Health + ": " + sum.Message
 		}
@@ -63,7 +61,7 @@ func suspendedInWaves(t *testing.T, s *stage) {
 		t.Error("the second wave was applied")
 	}
 	a.act("resume", "api") // the running operation ends, and Git suspends it again
-	harness.Eventually(t, func() string {
+	eventually(t, func() string {
 		if !s.hasSecondWave(t, name) {
 			return "the second wave does not come"
 		}
