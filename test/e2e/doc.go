@@ -9,7 +9,7 @@
 // LAB is a script for a single-node cluster, of these commands: `up` (idempotent: starts what is missing), `down` (state is kept) and
 // `down --purge`, `image NAME BINARY` (packs a static binary and imports it), `import FILE.tar`, `kubeconfig` (prints a path). Each test
 // has a cluster of its own, with its own CLUSTER_LAB_HOME (a folder under E2E_HOME), LAB_PORT and CHECK_PORT (two ports, from E2E_PORT
-// on); two of them run at once:
+// on); they run at once:
 //
 //	fast   TestLife          E2E_PORT, +1   its kubelet looks after mounted Secrets every second
 //	slow   TestSlowKubelet         +2, +3   its kubelet looks once a minute (SYNC_FREQUENCY=1m), as it does by default
