@@ -33,8 +33,7 @@
 //	E2E_ACTOR_IMAGE      with KUBECONFIG: the image of ./test/e2e/actors/actor (default tokensync-actor:dev)
 //	PREVIOUS             the release before, a git ref (default: the latest tag)
 //	E2E_RENEWALS         how many renewals the applications must see (default 10)
-//	E2E_SLOW_RENEWALS    the same, where the kubelet looks once a minute (default 3; each takes two to three minutes;
-//	                     0: TestSlowKubelet is not run, and the output says so)
+//	E2E_SLOW_RENEWALS    the same, where the kubelet looks once a minute (default 3; each takes two to three minutes)
 //
 // # The files
 //

@@ -10,18 +10,12 @@ import (
 	"tokensync.dev/tokensync/test/e2e/actors"
 )
 
-// slowRenewals is the setting that bounds TestSlowKubelet.
-const slowRenewals = "E2E_SLOW_RENEWALS"
-
 // TestSlowKubelet lets applications call where the kubelet looks after mounted Secrets once a minute, as it does by default, with tokens
 // that live for 300 s. They start at different moments between two looks.
 func TestSlowKubelet(t *testing.T) {
 	t.Parallel()
 	if setting("LAB", "") == "" {
 		t.Skip("NOT RUN: a kubelet with settings of our own needs LAB; TestLife runs with those of your kubelet")
-	}
-	if setting(slowRenewals, "") == "0" {
-		t.Skip("NOT RUN: " + slowRenewals + "=0: nothing is shown of a kubelet that looks once a minute")
 	}
 	const unhasty = "unhasty"
 	c := Open(t, "slow", 1, "SYNC_FREQUENCY=1m")
@@ -38,7 +32,7 @@ func TestSlowKubelet(t *testing.T) {
 		time.Sleep(20 * time.Second)
 	}
 	callers = append(callers, s.Call(team, "keeper", unhasty, "--cache"))
-	n := wanted(s, slowRenewals, 3)
+	n := wanted(s, "E2E_SLOW_RENEWALS", 3)
 	s.AwaitRenewals(n, time.Duration(n)*150*time.Second+patience, callers[:3]...)
 	s.Accounts(callers...)
 }
