@@ -159,8 +159,8 @@ func forms(value string) map[string]string {
 		"raw": value, "query-escaped": url.QueryEscape(value), "path-escaped": url.PathEscape(value), "HTML-escaped": html.EscapeString(value),
 		"hex": hex.EncodeToString([]byte(value)), "upper-case hex": strings.ToUpper(hex.EncodeToString([]byte(value))),
 		"JSON-escaped": inJSON(value), "twice JSON-escaped": inJSON(inJSON(value)), "quoted by Go": inside(strconv.Quote(value)),
-		"quoted by Go in ASCII": inside(strconv.QuoteToASCII(value)), "list of bytes": strings.Trim(fmt.Sprint([]byte(value)), "[]"),
-		"JSON list of bytes": strings.ReplaceAll(strings.Trim(fmt.Sprint([]byte(value)), "[]"), " ", ","),
+		"quoted by Go in ASCII": inside(strconv.QuoteToASCII(value)), "list of bytes": bytesOf(value, " "),
+		"JSON list of bytes": bytesOf(value, ","),
 	}
 	for shift := range 3 {
 		text := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("\x00", shift) + value))
@@ -169,6 +169,15 @@ func forms(value string) map[string]string {
 		all[fmt.Sprintf("base64 for URLs, shifted by %d", shift)] = strings.NewReplacer("+", "-", "/", "_").Replace(text[first:last])
 	}
 	return all
+}
+
+// bytesOf is a value as its bytes in decimal, as formatting a []byte leaves it.
+func bytesOf(value, separator string) string {
+	numbers := make([]string, len(value))
+	for i := range len(value) {
+		numbers[i] = strconv.Itoa(int(value[i]))
+	}
+	return strings.Join(numbers, separator)
 }
 
 func inJSON(value string) string {

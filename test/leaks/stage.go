@@ -57,6 +57,33 @@ func SetStage(tb testing.TB, flags ...string) *Stage {
 	return s
 }
 
+// Consent lets a person follow the link of an OAuthToken.
+func (s *Stage) Consent(name string) {
+	s.TB.Helper()
+	person, err := portaltest.New(s.Vendor.CA, nil)
+	if err != nil {
+		s.TB.Fatal(err)
+	}
+	if _, err := person.Authorize(s.TB.Context(), s.Link(name)); err != nil {
+		s.TB.Logf("%s: %v", name, err)
+	}
+}
+
+// Until waits until a check of each OAuthToken returns "".
+func (s *Stage) Until(names []string, check func(*v1alpha1.OAuthToken) string) {
+	s.TB.Helper()
+	harness.Within(s.TB, 2*harness.Patience, harness.Patience/300, func() string {
+		all := s.tokens()
+		var open []string
+		for _, name := range names {
+			if complaint := check(all[name]); complaint != "" {
+				open = append(open, name+" "+complaint)
+			}
+		}
+		return strings.Join(open, "\n")
+	})
+}
+
 // watch keeps what is sent to the API server. The bodies of Secrets are left to what becomes of them, which is looked at in the end.
 func (s *Stage) watch(r *http.Request) *harness.Stroke {
 	body := []byte{}
@@ -76,15 +103,6 @@ func (s *Stage) watch(r *http.Request) *harness.Stroke {
 	}
 	s.api.saw(where, append([]byte(where+"\n"), body...))
 	return nil
-}
-
-// quoting is a refusal of an admission webhook that quotes the Secret which it refuses, where the Secret's name asks for one.
-func quoting(r *http.Request, body []byte) *harness.Stroke {
-	if r.Method == http.MethodGet || !bytes.Contains(append([]byte(r.URL.Path), body...), []byte("-refused")) {
-		return nil
-	}
-	return &harness.Stroke{Instead: &harness.Answer{Status: http.StatusForbidden, Body: `{"kind":"Status","apiVersion":"v1","status":"Failure","code":403,` +
-		`"reason":"Forbidden","message":` + quoted("admission webhook denied the request: "+string(body)) + `}`}}
 }
 
 // showPortal serves the portal to browsers, and keeps its answers.
@@ -110,18 +128,6 @@ func (s *Stage) showPortal(at string) {
 	s.TB.Cleanup(func() { _ = server.Close() })
 }
 
-// Consent lets a person follow the link of an OAuthToken.
-func (s *Stage) Consent(name string) {
-	s.TB.Helper()
-	person, err := portaltest.New(s.Vendor.CA, nil)
-	if err != nil {
-		s.TB.Fatal(err)
-	}
-	if _, err := person.Authorize(s.TB.Context(), s.Link(name)); err != nil {
-		s.TB.Logf("%s: %v", name, err)
-	}
-}
-
 // tokens are the OAuthTokens. The tickets in them become canaries.
 func (s *Stage) tokens() map[string]*v1alpha1.OAuthToken {
 	s.TB.Helper()
@@ -140,21 +146,6 @@ func (s *Stage) tokens() map[string]*v1alpha1.OAuthToken {
 	return all
 }
 
-// Until waits until a check of each OAuthToken returns "".
-func (s *Stage) Until(names []string, check func(*v1alpha1.OAuthToken) string) {
-	s.TB.Helper()
-	harness.Within(s.TB, 2*harness.Patience, harness.Patience/300, func() string {
-		all := s.tokens()
-		var open []string
-		for _, name := range names {
-			if complaint := check(all[name]); complaint != "" {
-				open = append(open, name+" "+complaint)
-			}
-		}
-		return strings.Join(open, "\n")
-	})
-}
-
 func (s *Stage) create(objects ...client.Object) {
 	s.TB.Helper()
 	for _, object := range objects {
@@ -163,6 +154,15 @@ func (s *Stage) create(objects ...client.Object) {
 			s.TB.Fatal(err)
 		}
 	}
+}
+
+// quoting is a refusal of an admission webhook that quotes the Secret which it refuses, where the Secret's name asks for one.
+func quoting(r *http.Request, body []byte) *harness.Stroke {
+	if r.Method == http.MethodGet || !bytes.Contains(append([]byte(r.URL.Path), body...), []byte("-refused")) {
+		return nil
+	}
+	return &harness.Stroke{Instead: &harness.Answer{Status: http.StatusForbidden, Body: `{"kind":"Status","apiVersion":"v1","status":"Failure","code":403,` +
+		`"reason":"Forbidden","message":` + quoted("admission webhook denied the request: "+string(body)) + `}`}}
 }
 
 func secretNamed(name string, data map[string]string) *corev1.Secret {
