@@ -2,6 +2,7 @@ package controller
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,48 +29,84 @@ type gate struct {
 type entrance struct {
 	inside  map[client.ObjectKey]bool      // requests under way
 	granted map[client.ObjectKey]time.Time // called, and not come yet; until when
-	waiting map[client.ObjectKey]time.Time // by urgency: when pods are left without a token
+	waiting waiters                        // by urgency
 	pauses  map[string]time.Time           // by client_id: until when
 }
 
 // enter tells whether a request may be made now. If not, the object is called later. urgency is when pods are left without a token.
 func (g *gate) enter(now time.Time, endpoint string, key client.ObjectKey, urgency time.Time) bool {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	e := g.at(endpoint)
 	e.expire(now)
 	_, called := e.granted[key]
-	if !called && !e.inside[key] && len(e.inside)+len(e.granted) >= maxInFlight {
-		e.waiting[key] = urgency
-		return false
+	if called || e.inside[key] {
+		e.admit(key)
+		g.mu.Unlock()
+		return true
 	}
-	delete(e.granted, key)
-	delete(e.waiting, key)
-	e.inside[key] = true
-	return true
+	e.waiting.put(key, urgency)
+	next := e.next(now) // a free place goes to the most urgent one, whoever asks first
+	_, admitted := e.granted[key]
+	if admitted {
+		e.admit(key)
+	}
+	g.mu.Unlock()
+	for _, other := range next {
+		if other != key {
+			g.call(other)
+		}
+	}
+	return admitted
 }
 
-// leave ends a request, or a wish for one, and calls the most urgent of those who wait.
+// leave ends a request, and calls the most urgent of those who wait.
 func (g *gate) leave(now time.Time, endpoint string, key client.ObjectKey) {
+	g.withdraw(now, endpoint, func(e *entrance) {
+		delete(e.inside, key)
+		delete(e.granted, key)
+		e.waiting.drop(key)
+	})
+}
+
+// renounce gives the place of somebody to others who was called, or waits, and has nothing to request now. Who has nothing but the
+// endpoint's pause to wait for keeps the place in the queue: after the pause, all come at once.
+func (g *gate) renounce(now time.Time, endpoint string, key client.ObjectKey, paused bool, urgency time.Time) {
+	g.withdraw(now, endpoint, func(e *entrance) {
+		delete(e.granted, key)
+		e.waiting.drop(key)
+		if paused && !e.throttled(now).IsZero() {
+			e.waiting.put(key, urgency)
+		}
+	})
+}
+
+// forget drops somebody who is gone from all queues.
+func (g *gate) forget(now time.Time, key client.ObjectKey) {
 	g.mu.Lock()
-	e := g.at(endpoint)
-	e.expire(now)
-	delete(e.inside, key)
-	delete(e.granted, key)
-	delete(e.waiting, key)
-	var called []client.ObjectKey
-	for len(e.waiting) > 0 && len(e.inside)+len(e.granted) < maxInFlight {
-		next := e.mostUrgent()
-		delete(e.waiting, next)
-		e.granted[next] = now.Add(grantLifetime)
-		called = append(called, next)
+	endpoints := slices.Collect(maps.Keys(g.endpoints))
+	g.mu.Unlock()
+	for _, endpoint := range endpoints {
+		g.renounce(now, endpoint, key, false, time.Time{})
 	}
-	if len(e.inside)+len(e.granted)+len(e.pauses) == 0 {
+}
+
+// withdraw changes who is at an entrance, and calls the most urgent of those who wait for the places that are free then.
+func (g *gate) withdraw(now time.Time, endpoint string, change func(*entrance)) {
+	g.mu.Lock()
+	e, known := g.endpoints[endpoint]
+	if !known {
+		g.mu.Unlock()
+		return
+	}
+	change(e)
+	e.expire(now)
+	next := e.next(now)
+	if len(e.inside)+len(e.granted)+e.waiting.len()+len(e.pauses) == 0 {
 		delete(g.endpoints, endpoint)
 	}
 	g.mu.Unlock()
-	for _, next := range called {
-		g.call(next)
+	for _, other := range next {
+		g.call(other)
 	}
 }
 
@@ -91,14 +128,7 @@ func (g *gate) pausedUntil(now time.Time, endpoint, clientID string) time.Time {
 		return time.Time{}
 	}
 	e.expire(now)
-	var latest time.Time
-	for _, until := range e.pauses {
-		latest = later(latest, until)
-	}
-	if len(e.pauses) > 1 {
-		return latest
-	}
-	return e.pauses[clientID]
+	return later(e.pauses[clientID], e.throttled(now))
 }
 
 func (g *gate) at(endpoint string) *entrance {
@@ -108,26 +138,46 @@ func (g *gate) at(endpoint string) *entrance {
 	if g.endpoints[endpoint] == nil {
 		g.endpoints[endpoint] = &entrance{
 			inside: map[client.ObjectKey]bool{}, granted: map[client.ObjectKey]time.Time{},
-			waiting: map[client.ObjectKey]time.Time{}, pauses: map[string]time.Time{},
+			waiting: newWaiters(), pauses: map[string]time.Time{},
 		}
 	}
 	return g.endpoints[endpoint]
+}
+
+// admit lets somebody in.
+func (e *entrance) admit(key client.ObjectKey) {
+	delete(e.granted, key)
+	e.waiting.drop(key)
+	e.inside[key] = true
+}
+
+// next keeps the places that are free for the most urgent of those who wait, and returns who they are. There are none while the endpoint
+// is throttled: whoever was called could not ask.
+func (e *entrance) next(now time.Time) (called []client.ObjectKey) {
+	for e.waiting.len() > 0 && len(e.inside)+len(e.granted) < maxInFlight && e.throttled(now).IsZero() {
+		key := e.waiting.takeFirst()
+		e.granted[key] = now.Add(grantLifetime)
+		called = append(called, key)
+	}
+	return called
+}
+
+// throttled is the end of the longest pause where two clients were asked to wait, since then it is the endpoint that is throttled; else zero.
+func (e *entrance) throttled(now time.Time) (latest time.Time) {
+	clients := 0
+	for _, until := range e.pauses {
+		if until.After(now) {
+			clients, latest = clients+1, later(latest, until)
+		}
+	}
+	if clients < 2 {
+		return time.Time{}
+	}
+	return latest
 }
 
 // expire takes back what was kept for a time that is over.
 func (e *entrance) expire(now time.Time) {
 	maps.DeleteFunc(e.granted, func(_ client.ObjectKey, until time.Time) bool { return !until.After(now) })
 	maps.DeleteFunc(e.pauses, func(_ string, until time.Time) bool { return !until.After(now) })
-}
-
-// mostUrgent is who is left without a token first; by name where that is equal. It is called only when somebody waits.
-func (e *entrance) mostUrgent() (first client.ObjectKey) {
-	var soonest time.Time
-	chosen := false
-	for key, urgency := range e.waiting {
-		if !chosen || urgency.Before(soonest) || urgency.Equal(soonest) && key.String() < first.String() {
-			first, soonest, chosen = key, urgency, true
-		}
-	}
-	return first
 }

@@ -41,6 +41,12 @@ func (c *crowd) fill(t *testing.T) {
 	}
 }
 
+// throttle has the endpoint ask two clients to wait, which makes it wait for all.
+func (c *crowd) throttle(until time.Time) {
+	c.pause(gateEndpoint, "a", until)
+	c.pause(gateEndpoint, "b", until)
+}
+
 func TestTheGateLetsTenInPerEndpoint(t *testing.T) {
 	c := newCrowd()
 	c.fill(t)
@@ -103,6 +109,66 @@ func TestWhoLeavesWithoutEnteringGivesThePlaceOn(t *testing.T) {
 	c.leave(noon, gateEndpoint, named("first"))     // which does not want it any more
 	if diff := cmp.Diff([]string{"first", "second"}, c.called); diff != "" {
 		t.Errorf("who was called (-want +got):\n%s", diff)
+	}
+}
+
+func TestAPlaceGoesToTheMostUrgentWhoeverAsksFirst(t *testing.T) {
+	c := newCrowd()
+	c.throttle(noon.Add(time.Second))
+	after := noon.Add(time.Second)
+	for i := range 2 * maxInFlight { // they want a token, find the pause, and keep their place in the queue
+		c.renounce(noon, gateEndpoint, named(fmt.Sprintf("n%02d", i)), true, noon.Add(time.Duration(i)*time.Minute))
+	}
+	if len(c.called) != 0 {
+		t.Fatalf("%v were called during a pause", c.called)
+	}
+	if c.enter(after, gateEndpoint, named("n19"), noon.Add(19*time.Minute)) {
+		t.Error("the least urgent one was let in, since it came first")
+	}
+	want := []string{"n00", "n01", "n02", "n03", "n04", "n05", "n06", "n07", "n08", "n09"}
+	if diff := cmp.Diff(want, c.called); diff != "" {
+		t.Errorf("who was called after the pause (-want +got):\n%s", diff)
+	}
+	if !c.enter(after, gateEndpoint, named("n03"), noon.Add(3*time.Minute)) {
+		t.Error("somebody who was called is not let in")
+	}
+}
+
+func TestTheMostUrgentIsLetInAtOnce(t *testing.T) {
+	c := newCrowd()
+	c.throttle(noon.Add(time.Second))
+	c.renounce(noon, gateEndpoint, named("other"), true, noon.Add(time.Hour))
+	if !c.enter(noon.Add(time.Second), gateEndpoint, named("urgent"), noon) {
+		t.Error("the most urgent one was not let in")
+	}
+	if diff := cmp.Diff([]string{"other"}, c.called); diff != "" {
+		t.Errorf("who was called (-want +got):\n%s", diff)
+	}
+}
+
+func TestWhoRenouncesLeavesTheQueue(t *testing.T) {
+	c := newCrowd()
+	c.fill(t)
+	c.enter(noon, gateEndpoint, named("renounces"), time.Time{})
+	c.renounce(noon, gateEndpoint, named("renounces"), false, time.Time{})
+	c.enter(noon, gateEndpoint, named("gone"), time.Time{})
+	c.forget(noon, named("gone"))
+	c.enter(noon, gateEndpoint, named("stays"), noon.Add(time.Hour))
+	c.leave(noon, gateEndpoint, named("inside-00"))
+	if diff := cmp.Diff([]string{"stays"}, c.called); diff != "" {
+		t.Errorf("who was called (-want +got):\n%s", diff)
+	}
+}
+
+// A pause of one client holds for it alone. It would be called again and again if it kept its place.
+func TestOneClientsPauseKeepsNoPlace(t *testing.T) {
+	c := newCrowd()
+	c.pause(gateEndpoint, "a", noon.Add(time.Hour))
+	c.renounce(noon, gateEndpoint, named("of a"), true, noon)
+	c.enter(noon, gateEndpoint, named("of b"), noon)
+	c.leave(noon, gateEndpoint, named("of b"))
+	if len(c.called) != 0 {
+		t.Errorf("%v were called during their pause", c.called)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"tokensync.dev/tokensync/internal/declaration"
 	"tokensync.dev/tokensync/internal/oauth"
+	"tokensync.dev/tokensync/internal/renewal"
 )
 
 // +kubebuilder:rbac:groups=tokensync.dev,resources=oauthtokens,verbs=get;list;watch;patch
@@ -77,6 +78,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, err
 	}
 	p := r.planner.plan(r.Clock.Now(), o, r.pausedUntil)
+	if p.step != stepRequest && p.flow != nil {
+		now := r.Clock.Now()
+		r.gate.renounce(now, gateKey(p.flow), request.NamespacedName, p.decision.Reason == renewal.Paused, p.expiry(now))
+	}
 	outcome, err := r.carryOut(ctx, o, p)
 	if err == nil {
 		return r.report(ctx, o, p, outcome)
@@ -119,6 +124,7 @@ func (r *Reconciler) pausedUntil(flow *oauth.Flow) time.Time {
 
 // forget drops what memory holds of an OAuthToken that is gone.
 func (r *Reconciler) forget(key types.NamespacedName) {
+	r.gate.forget(r.Clock.Now(), key)
 	uid := r.metrics.forget(key)
 	r.answers.drop(uid)
 	r.reports.drop(uid)
