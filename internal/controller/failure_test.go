@@ -509,6 +509,38 @@ func TestAThrottledClientWaitsAndOthersDoNot(t *testing.T) {
 	}
 }
 
+// Ten who wait at an endpoint want no token any more when it is their turn. Their places are free at once for a newcomer.
+func TestWhoIsCalledAndWantsNothingLosesNoPlace(t *testing.T) {
+	t.Parallel()
+	const places = 10
+	w, _ := newStillWorld(t)
+	release := make(chan struct{})
+	w.vendor.Fail(oauthtest.Match{Endpoint: oauthtest.AnyEndpoint}, oauthtest.Held(release), oauthtest.Times(places))
+	for i := range places {
+		secret, token := w.generic(fmt.Sprintf("inside-%d", i))
+		w.create(secret, token)
+	}
+	w.eventually(func() string {
+		if n := w.vendor.MostInFlight(oauthtest.Generic); n != places {
+			return fmt.Sprintf("%d requests are under way", n)
+		}
+		return ""
+	})
+	for i := range places {
+		secret, token := w.generic(fmt.Sprintf("waits-%d", i))
+		w.create(secret, token)
+	}
+	w.settled()
+	for i := range places {
+		edit(w, &v1alpha1.OAuthToken{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("waits-%d", i)}}, func(o *v1alpha1.OAuthToken) { o.Spec.Suspend = true })
+	}
+	w.settled()
+	close(release)
+	secret, newcomer := w.generic("newcomer")
+	w.create(secret, newcomer)
+	w.awaitReady("newcomer", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+}
+
 func TestTwoThrottledClientsAreAThrottledEndpoint(t *testing.T) {
 	t.Parallel()
 	w, hands := newStillWorld(t)
