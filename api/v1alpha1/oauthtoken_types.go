@@ -172,7 +172,8 @@ type OAuthTokenSpec struct {
 	Renewal *Renewal `json:"renewal,omitempty"`
 
 	// revokeOnDelete calls the vendor's revocation endpoint (RFC 7009) when the OAuthToken is deleted. Deletion waits for it, for at
-	// most 5 minutes. Default: false.
+	// most 5 minutes, and so do target and state Secret, which have no owner reference then: a foreground deletion, such as Argo CD's,
+	// would remove them first. Default: false.
 	// +optional
 	RevokeOnDelete bool `json:"revokeOnDelete,omitempty"`
 

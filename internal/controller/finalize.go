@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -43,21 +44,61 @@ func (r *Reconciler) patchFinalizers(ctx context.Context, before, after *v1alpha
 	return withoutWords(client.IgnoreNotFound(err))
 }
 
-// finalize revokes what a deleted OAuthToken holds, and lets it go: when that is done, when it can't be done, or after five minutes.
+// finalize revokes what a deleted OAuthToken holds, removes its Secrets, which nobody else does, and lets it go: when the revocation is done,
+// when it can't be done, or after five minutes.
 func (r *Reconciler) finalize(ctx context.Context, o *observation) (ctrl.Result, error) {
 	if !controllerutil.ContainsFinalizer(o.token, v1alpha1.RevokeFinalizer) {
 		return ctrl.Result{}, nil
 	}
-	n, retry := r.revoke(ctx, o)
-	if retry && r.Clock.Since(o.token.DeletionTimestamp.Time) < revocationLimit {
-		return ctrl.Result{RequeueAfter: revocationPause}, nil
+	if _, done := r.revoked.Load(o.token.UID); !done {
+		n, retry := r.revoke(ctx, o)
+		if retry && r.Clock.Since(o.token.DeletionTimestamp.Time) < revocationLimit {
+			return ctrl.Result{RequeueAfter: revocationPause}, nil
+		}
+		r.revoked.Store(o.token.UID, true)
+		if n != nil {
+			r.event(o.token, *n)
+		}
 	}
-	if n != nil {
-		r.event(o.token, *n)
+	if err := r.removeSecrets(ctx, o); err != nil {
+		return ctrl.Result{}, err
 	}
 	before := o.token.DeepCopy()
 	controllerutil.RemoveFinalizer(o.token, v1alpha1.RevokeFinalizer)
 	return ctrl.Result{}, r.patchFinalizers(ctx, before, o.token)
+}
+
+// removeSecrets deletes target and state Secret, unless they are to stay.
+func (r *Reconciler) removeSecrets(ctx context.Context, o *observation) error {
+	if retains(o.token) {
+		return nil
+	}
+	if err := r.removeFormer(ctx, o); err != nil {
+		return err
+	}
+	for key, ours := range map[client.ObjectKey]func(*corev1.Secret) bool{
+		{Namespace: o.token.Namespace, Name: targetName(o.token)}: func(s *corev1.Secret) bool { return isOurTarget(o.token, s) },
+		stateKey(o.token): func(s *corev1.Secret) bool { return isOurState(o.token, s) },
+	} {
+		live, err := r.liveSecret(ctx, key)
+		if err != nil {
+			return fmt.Errorf("read Secret %q, to delete it with its OAuthToken: %w", key.Name, wordless{err})
+		}
+		if live == nil || !ours(live) {
+			continue
+		}
+		err = r.Client.Delete(ctx, live, client.Preconditions{UID: &live.UID, ResourceVersion: &live.ResourceVersion})
+		if client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("delete Secret %q with its OAuthToken: %w", key.Name, wordless{err})
+		}
+	}
+	return nil
+}
+
+// isOurTarget tells whether a Secret is this OAuthToken's target.
+func isOurTarget(token *v1alpha1.OAuthToken, secret *corev1.Secret) bool {
+	standing, _ := standingOf(token, secret)
+	return standing == ours
 }
 
 // revoke calls the revocation endpoint for the refresh token and the access token (RFC 7009). It returns what to tell, and whether
@@ -105,7 +146,7 @@ func revocations(o *observation, flow *oauth.Flow, live *corev1.Secret) (request
 	if keep := parseState(o.state); o.state != nil && isOurState(o.token, o.state) && !keep.RefreshToken.IsEmpty() {
 		held["refresh_token"] = keep.RefreshToken
 	}
-	if standing, _ := standingOf(o.token, live); standing == ours && len(live.Data[content.KeyAccessToken]) > 0 {
+	if live != nil && isOurTarget(o.token, live) && len(live.Data[content.KeyAccessToken]) > 0 {
 		held["access_token"] = oauth.NewSensitive(string(live.Data[content.KeyAccessToken]))
 	}
 	for _, hint := range []string{"refresh_token", "access_token"} {

@@ -33,7 +33,7 @@ type entrance struct {
 	pauses  map[string]time.Time           // by client_id: until when
 }
 
-// enter tells whether a request may be made now. If not, the object is called later. urgency is when pods are left without a token.
+// enter tells whether a request may be made now. If not, the object is called later. urgency is since or from when pods are left without a token.
 func (g *gate) enter(now time.Time, endpoint string, key client.ObjectKey, urgency time.Time) bool {
 	g.mu.Lock()
 	e := g.at(endpoint)

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -53,6 +54,7 @@ type Reconciler struct {
 	gate    gate
 	saver   saver
 	unsent  unsent
+	revoked sync.Map // the UIDs of OAuthTokens that are being deleted and have nothing to revoke any more; it may be lost
 	metrics *metrics
 	called  chan event.TypedGenericEvent[client.ObjectKey]
 }
@@ -79,8 +81,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	p := r.planner.plan(r.Clock.Now(), o, r.pausedUntil)
 	if p.step != stepRequest && p.flow != nil {
-		now := r.Clock.Now()
-		r.gate.renounce(now, gateKey(p.flow), request.NamespacedName, p.decision.Reason == renewal.Paused, p.expiry(now))
+		r.gate.renounce(r.Clock.Now(), gateKey(p.flow), request.NamespacedName, p.decision.Reason == renewal.Paused, p.urgency())
 	}
 	outcome, err := r.carryOut(ctx, o, p)
 	if err == nil {
@@ -130,4 +131,5 @@ func (r *Reconciler) forget(key types.NamespacedName) {
 	r.reports.drop(uid)
 	r.repairs.forget(uid)
 	r.unsent.end(uid)
+	r.revoked.Delete(uid)
 }

@@ -202,6 +202,14 @@ func (r *plan) served(now time.Time) *record {
 	return r.held
 }
 
+// urgency is since or from when pods are left without a token, zero where there has been none.
+func (r *plan) urgency() time.Time {
+	if r.held == nil {
+		return time.Time{}
+	}
+	return r.held.ExpiresAt
+}
+
 // expiry is when the token held ends, zero where it has or where there is none.
 func (r *plan) expiry(now time.Time) time.Time {
 	if served := r.served(now); served != nil {

@@ -30,7 +30,7 @@ const (
 func (r *Reconciler) request(ctx context.Context, o *observation, p *plan) (*result, error) {
 	key := client.ObjectKeyFromObject(o.token)
 	endpoint := gateKey(p.flow)
-	if !r.gate.enter(r.Clock.Now(), endpoint, key, p.expiry(r.Clock.Now())) {
+	if !r.gate.enter(r.Clock.Now(), endpoint, key, p.urgency()) {
 		outcome := p.unchanged(o)
 		outcome.at, outcome.quiet = earliest(p.expiry(r.Clock.Now()), r.Clock.Now().Add(waitingRecheck)), len(o.token.Status.Conditions) == 0
 		return outcome, nil

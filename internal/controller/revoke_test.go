@@ -114,6 +114,50 @@ func TestADeletedOAuthTokensTokensAreRevoked(t *testing.T) {
 	w.awaitEvent("api", v1alpha1.EventTokenRevoked)
 }
 
+// Argo CD deletes in the foreground: the garbage collector removes what has an owner reference before the owner's finalizers are done. So
+// Secrets whose tokens are to be revoked have none, and go by the operator's hand when that is done, or did not work.
+func TestSecretsAreThereUntilTheirTokensAreRevoked(t *testing.T) {
+	t.Parallel()
+	for policy, stay := range map[v1alpha1.DeletionPolicy]bool{v1alpha1.DeletionDelete: false, v1alpha1.DeletionRetain: true} {
+		t.Run(string(policy), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.createSeeded("api", oauthtest.Client{RefreshTokens: true}, revoking(w), func(o *v1alpha1.OAuthToken) {
+				o.Spec.Target = &v1alpha1.Target{DeletionPolicy: policy}
+			})
+			w.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+			for _, name := range []string{"api", "api-oauth-state"} {
+				if owners := w.secret(name).OwnerReferences; len(owners) != 0 {
+					t.Errorf("the garbage collector would remove %s for %v", name, owners)
+				}
+			}
+			w.delete(named("api"))
+			w.awaitGone("api")
+			w.awaitEvent("api", v1alpha1.EventTokenRevoked)
+			for _, name := range []string{"api", "api-oauth-state"} {
+				if w.exists(name) != stay {
+					t.Errorf("%s is there: %t, want %t", name, !stay, stay)
+				}
+			}
+		})
+	}
+}
+
+// A Secret that somebody else has put in the place of the target is left alone.
+func TestADeletionRemovesNoSecretOfOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "api"}, StringData: map[string]string{"theirs": "x"}})
+	secret, token := w.generic("api", revoking(w))
+	w.create(secret, token)
+	w.awaitReady("api", metav1.ConditionFalse, v1alpha1.ReasonSecretConflict)
+	w.delete(named("api"))
+	w.awaitGone("api")
+	if !w.exists("api") {
+		t.Error("it was deleted")
+	}
+}
+
 func TestADiscoveredEndpointRevokes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -166,11 +166,12 @@ func (r *Reconciler) noteRepair(o *observation, p *plan) []notice {
 	return notices
 }
 
-// removeFormer deletes targets under former names. Those that were to stay have no owner reference, and are left.
+// removeFormer deletes targets under former names. Those that were to stay have no owner reference, and are left; where nothing has one, the
+// spec decides.
 func (r *Reconciler) removeFormer(ctx context.Context, o *observation) error {
 	for i := range o.leftovers {
 		leftover := &o.leftovers[i]
-		if retains(o.token) || len(leftover.OwnerReferences) == 0 {
+		if retains(o.token) || len(leftover.OwnerReferences) == 0 && !o.token.Spec.RevokeOnDelete {
 			continue
 		}
 		err := r.Client.Delete(ctx, leftover, client.Preconditions{UID: &leftover.UID, ResourceVersion: &leftover.ResourceVersion})

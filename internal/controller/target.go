@@ -112,9 +112,10 @@ func targetType(token *v1alpha1.OAuthToken) corev1.SecretType {
 	return corev1.SecretType(cmp.Or(targetSpec(token).Type, string(corev1.SecretTypeOpaque)))
 }
 
-// ownerReference is nil with deletionPolicy Retain.
+// ownerReference is nil with deletionPolicy Retain, and where a deletion is to revoke what the Secrets hold: on a foreground deletion, which
+// is Argo CD's, the garbage collector would remove them before that. Then the finalizer's work includes their removal.
 func ownerReference(token *v1alpha1.OAuthToken) *metav1.OwnerReference {
-	if retains(token) {
+	if retains(token) || token.Spec.RevokeOnDelete {
 		return nil
 	}
 	return metav1.NewControllerRef(token, v1alpha1.GroupVersion().WithKind("OAuthToken"))

@@ -13,7 +13,7 @@ const waiterDegree = 8
 
 // waiter is somebody who waits for a place at an endpoint.
 type waiter struct {
-	urgency time.Time // when pods are left without a token
+	urgency time.Time // since or from when pods are left without a token
 	key     client.ObjectKey
 }
 

@@ -14,6 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
 )
 
 // application is one of Argo CD's, with automated sync, prune and selfHeal, a git repository and a namespace of its own, all of one name.
@@ -122,10 +124,23 @@ func (a *application) await(synced, health string) {
 	a.tb.Helper()
 	eventually(a.tb, func() string {
 		if s := a.summary(); s.Sync != synced || s.Health != health || s.Revision != a.head {
-			return fmt.Sprintf("want %s %s at %s, got %+v", synced, health, a.head, s)
+			return fmt.Sprintf("want %s %s at %s, got %+v; OAuthToken: %s", synced, health, a.head, s, a.conditions())
 		}
 		return ""
 	})
+}
+
+// conditions are those of the OAuthToken api, for whoever reads of a failure.
+func (a *application) conditions() string {
+	token := &v1alpha1.OAuthToken{}
+	if err := a.Get(context.Background(), client.ObjectKey{Namespace: a.name, Name: "api"}, token); err != nil {
+		return err.Error()
+	}
+	var all []string
+	for _, c := range token.Status.Conditions {
+		all = append(all, fmt.Sprintf("%s=%s (%s: %s)", c.Type, c.Status, c.Reason, c.Message))
+	}
+	return strings.Join(all, ", ")
 }
 
 // settle waits until Argo CD has applied the last commit, and all is well.

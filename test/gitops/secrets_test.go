@@ -71,12 +71,17 @@ func (s *stage) leftAlone(t *testing.T, name string, check func(*application)) {
 	before := s.own(t, name)
 	a.watch()
 
-	if err := s.Patch(context.Background(), s.token(t, name, "api"), client.RawPatch(types.MergePatchType, []byte(`{"spec": {"revokeOnDelete": true}}`))); err != nil {
+	// What Git states is healed. Meanwhile the OAuthToken waits for a Secret that is not there, and nothing is asked of the vendor.
+	drift := client.RawPatch(types.MergePatchType, []byte(`{"spec": {"credentialsSecretRef": {"name": "elsewhere"}}}`))
+	if err := s.Patch(context.Background(), s.token(t, name, "api"), drift); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Patch(context.Background(), s.token(t, name, "api"), client.RawPatch(types.MergePatchType, []byte(`{"spec": {"clientAuthentication": "ClientSecretPost"}}`))); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, func() string {
+		if got := s.token(t, name, "api").Spec.CredentialsSecretRef.Name; got != "client" {
+			return "selfHeal has left " + got
+		}
+		return ""
+	})
 	a.push(map[string]string{"other.yaml": ""}) // prune
 	a.settle()
 	a.cli("app", "sync", name, "--prune")
@@ -144,7 +149,7 @@ func targetInGit(t *testing.T, s *stage) {
 	}
 	a.push(map[string]string{"secret.yaml": ""})
 	eventually(t, func() string { // prune; the operator looks again after a while, and at once when asked
-		if s.secret(t, name, "api") != nil && s.secret(t, name, "api").Data["access_token"] != nil && string(s.secret(t, name, "api").Data["access_token"]) == "from-git" {
+		if secret := s.secret(t, name, "api"); secret != nil && string(secret.Data["access_token"]) == "from-git" {
 			return "it is not pruned"
 		}
 		return ""

@@ -143,7 +143,7 @@ func (s *stage) credentials(tb testing.TB, name string, more map[string]string) 
 	s.credentialsIn(tb, name, more)
 }
 
-// credentialsIn makes the Secret in a namespace that is there.
+// credentialsIn makes the Secret in a namespace that is there, or soon will be.
 func (s *stage) credentialsIn(tb testing.TB, name string, more map[string]string) {
 	tb.Helper()
 	tb.Cleanup(func() {
@@ -158,9 +158,12 @@ func (s *stage) credentialsIn(tb testing.TB, name string, more map[string]string
 		StringData: map[string]string{"client_id": name, "client_secret": "a-secret"},
 	}
 	maps.Copy(secret.StringData, more)
-	if err := s.Create(context.Background(), secret); err != nil {
-		tb.Fatal(err)
-	}
+	eventually(tb, func() string { // Argo CD makes the namespace
+		if err := s.Create(context.Background(), secret); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
 }
 
 // manifest is an OAuthToken as Git has it.

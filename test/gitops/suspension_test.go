@@ -3,6 +3,7 @@
 package gitops_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,6 +52,7 @@ func (a *application) offered() string {
 			}
 		}
 	}
+	slices.Sort(names) // Argo CD lists them in any order
 	return strings.Join(names, " ")
 }
 
