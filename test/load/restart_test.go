@@ -49,7 +49,7 @@ func (s *site) restart(t *testing.T, r *Report, how string, limit time.Duration,
 }
 
 // unrelated is how much more memory a manager needs where there are many Secrets that do not concern it.
-func unrelated(r *Report, s *site, secrets, large int) {
+func unrelated(r *Report, s *site, rest time.Duration, secrets, large int) {
 	s.manager.Stop()
 	s.manager = s.RunManager(s.vendor)
 	s.settle()
