@@ -279,3 +279,21 @@ func TestThePlanNeverLooksLaterThanAnHourOrTheExpiry(t *testing.T) {
 		}
 	}
 }
+
+func TestUrgencyCountsAlsoWhenATokenHasEnded(t *testing.T) {
+	for name, test := range map[string]struct {
+		held *record
+		want time.Time
+	}{
+		"there is none":  {},
+		"it is good":     {&record{ExpiresAt: noon.Add(time.Hour)}, noon.Add(time.Hour)},
+		"it has ended":   {&record{ExpiresAt: noon.Add(-time.Hour)}, noon.Add(-time.Hour)},
+		"it ended early": {&record{ExpiresAt: noon.Add(-24 * time.Hour)}, noon.Add(-24 * time.Hour)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := (&plan{held: test.held}).urgency(); !got.Equal(test.want) {
+				t.Errorf("urgency %s, want %s", got, test.want)
+			}
+		})
+	}
+}

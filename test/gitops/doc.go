@@ -14,5 +14,6 @@
 //
 // ARGOCD_LAB is a script that runs Argo CD beside a cluster: `up --kubeconfig FILE`, `down`, `config FILE` (merged into argocd-cm),
 // `app NAME REPO PATH NAMESPACE [PATCH]` (an Application with automated sync, prune and selfHeal), `cli ARGUMENTS...`, `kubectl ARGUMENTS...`.
-// The cluster is that of KUBECONFIG, without Tokensync; or LAB is a script with `up`, `kubeconfig` and `down --purge`.
+// The cluster is that of KUBECONFIG, without Tokensync; or LAB is a script with `up`, `kubeconfig` and `down --purge`, whose cluster lives in
+// CLUSTER_LAB_HOME (default: tokensync-gitops in the user's cache folder).
 package gitops

@@ -61,6 +61,13 @@ func openStage(tb testing.TB) *stage {
 	case lab == "" && s.kubeconfig == "":
 		tb.Fatal("neither LAB nor KUBECONFIG is set: which cluster? (see doc.go)")
 	case s.kubeconfig == "":
+		if os.Getenv("CLUSTER_LAB_HOME") == "" { // the script's own default may be in use, and the end of this test removes what is there
+			cache, err := os.UserCacheDir()
+			if err != nil {
+				tb.Fatal(err)
+			}
+			tb.Setenv("CLUSTER_LAB_HOME", filepath.Join(cache, "tokensync-gitops"))
+		}
 		tb.Cleanup(func() { output(tb, lab, "down", "--purge") })
 		output(tb, lab, "up")
 		s.kubeconfig = strings.TrimSpace(output(tb, lab, "kubeconfig"))
