@@ -181,6 +181,12 @@ func (w *World) Settle(members ...*Member) {
 	})
 }
 
+// Config is an administrator's, past the proxies.
+func (w *World) Config() *rest.Config {
+	w.TB.Helper()
+	return apiServer(w.TB)
+}
+
 func (w *World) join(as *rest.Config) *Member {
 	w.TB.Helper()
 	transport, err := rest.TransportFor(as)
@@ -200,10 +206,4 @@ current-context: c
 		w.TB.Fatal(err)
 	}
 	return m
-}
-
-// Config is an administrator's, past the proxies.
-func (w *World) Config() *rest.Config {
-	w.TB.Helper()
-	return apiServer(w.TB)
 }
