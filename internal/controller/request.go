@@ -32,7 +32,8 @@ func (r *Reconciler) request(ctx context.Context, o *observation, p *plan) (*res
 	endpoint := gateKey(p.flow)
 	if !r.gate.enter(r.Clock.Now(), endpoint, key, p.urgency()) {
 		outcome := p.unchanged(o)
-		outcome.at, outcome.quiet = earliest(p.expiry(r.Clock.Now()), r.Clock.Now().Add(waitingRecheck)), len(o.token.Status.Conditions) == 0
+		outcome.at = earliest(p.expiry(r.Clock.Now()), r.pausedUntil(p.flow), r.Clock.Now().Add(waitingRecheck))
+		outcome.quiet = len(o.token.Status.Conditions) == 0
 		return outcome, nil
 	}
 	leave := sync.OnceFunc(func() { r.gate.leave(r.Clock.Now(), endpoint, key) })
