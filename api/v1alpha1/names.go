@@ -34,6 +34,9 @@ const (
 	ExpiresAtAnnotation = "tokensync.dev/expires-at"
 	// RepeatedAtAnnotation on a target Secret is when the vendor last answered with the token that was held already.
 	RepeatedAtAnnotation = "tokensync.dev/repeated-at"
+	// RemovedByAnnotation on a target Secret says that the operator, whose name is the value, removes it when its OAuthToken goes or has another
+	// target, since nobody else does: it has no owner reference, because the OAuthToken has spec.revokeOnDelete.
+	RemovedByAnnotation = "tokensync.dev/removed-by"
 	// DataHashAnnotation on a target Secret is a digest of what the operator wrote, by which an edit is noticed.
 	DataHashAnnotation = "tokensync.dev/data-hash"
 	// RequestHashAnnotation on a target Secret is an HMAC of what shaped the token's request.

@@ -52,7 +52,7 @@ func (r *Reconciler) finalize(ctx context.Context, o *observation) (ctrl.Result,
 	}
 	if _, done := r.revoked.Load(o.token.UID); !done {
 		n, retry := r.revoke(ctx, o)
-		if retry && r.Clock.Since(o.token.DeletionTimestamp.Time) < revocationLimit {
+		if (retry || o.saving) && r.Clock.Since(o.token.DeletionTimestamp.Time) < revocationLimit { // what is being saved is to be revoked, too
 			return ctrl.Result{RequeueAfter: revocationPause}, nil
 		}
 		r.revoked.Store(o.token.UID, true)
@@ -65,7 +65,11 @@ func (r *Reconciler) finalize(ctx context.Context, o *observation) (ctrl.Result,
 	}
 	before := o.token.DeepCopy()
 	controllerutil.RemoveFinalizer(o.token, v1alpha1.RevokeFinalizer)
-	return ctrl.Result{}, r.patchFinalizers(ctx, before, o.token)
+	if err := r.patchFinalizers(ctx, before, o.token); err != nil {
+		return ctrl.Result{}, err
+	}
+	r.revoked.Delete(o.token.UID)
+	return ctrl.Result{}, nil
 }
 
 // removeSecrets deletes target and state Secret, unless they are to stay.
@@ -146,7 +150,7 @@ func revocations(o *observation, flow *oauth.Flow, live *corev1.Secret) (request
 	if keep := parseState(o.state); o.state != nil && isOurState(o.token, o.state) && !keep.RefreshToken.IsEmpty() {
 		held["refresh_token"] = keep.RefreshToken
 	}
-	if live != nil && isOurTarget(o.token, live) && len(live.Data[content.KeyAccessToken]) > 0 {
+	if isOurTarget(o.token, live) && len(live.Data[content.KeyAccessToken]) > 0 {
 		held["access_token"] = oauth.NewSensitive(string(live.Data[content.KeyAccessToken]))
 	}
 	for _, hint := range []string{"refresh_token", "access_token"} {

@@ -54,7 +54,7 @@ type Reconciler struct {
 	gate    gate
 	saver   saver
 	unsent  unsent
-	revoked sync.Map // the UIDs of OAuthTokens that are being deleted and have nothing to revoke any more; it may be lost
+	revoked sync.Map // the UIDs of OAuthTokens whose finalizer stands though there is nothing to revoke any more; it may be lost
 	metrics *metrics
 	called  chan event.TypedGenericEvent[client.ObjectKey]
 }
@@ -131,5 +131,4 @@ func (r *Reconciler) forget(key types.NamespacedName) {
 	r.reports.drop(uid)
 	r.repairs.forget(uid)
 	r.unsent.end(uid)
-	r.revoked.Delete(uid)
 }

@@ -2,6 +2,7 @@ package controller_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -267,5 +268,56 @@ func TestThereIsNothingToRevokeOfATokenThatNeverCame(t *testing.T) {
 	w.settled()
 	if got := w.events("api"); got[v1alpha1.EventRevocationFailed]+got[v1alpha1.EventTokenRevoked] != 0 {
 		t.Errorf("events %v", got)
+	}
+}
+
+func TestOwnersComeAndGoWithRevokeOnDelete(t *testing.T) {
+	t.Parallel()
+	th := issuedTarget(t)
+	for _, c := range []struct {
+		revoke bool
+		owners int
+	}{{true, 0}, {false, 1}, {true, 0}} {
+		th.time.Step(2 * time.Minute)
+		edit(th.world, named("api"), func(o *v1alpha1.OAuthToken) { o.Spec.RevokeOnDelete = c.revoke })
+		th.eventually(func() string {
+			secret := th.secret("api")
+			_, marked := secret.Annotations[v1alpha1.RemovedByAnnotation]
+			if len(secret.OwnerReferences) != c.owners || marked != c.revoke {
+				return fmt.Sprintf("revokeOnDelete %t: %d owners, marked: %t", c.revoke, len(secret.OwnerReferences), marked)
+			}
+			return ""
+		})
+		th.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+	}
+	th.settled()
+	if got := th.vendor.Count(oauthtest.Match{}); got != 1 {
+		t.Errorf("%d requests, want 1", got)
+	}
+}
+
+// Without owner references, what was to stay and what is to go must be told apart all the same.
+func TestARenamedTargetThatIsToBeRevokedGoesUnlessItWasToStay(t *testing.T) {
+	t.Parallel()
+	policy := func(deletion v1alpha1.DeletionPolicy, name string) func(*v1alpha1.OAuthToken) {
+		return targeted(func(target *v1alpha1.Target) { target.DeletionPolicy, target.Name = deletion, name })
+	}
+	th := issuedTarget(t, policy(v1alpha1.DeletionRetain, "kept"), func(o *v1alpha1.OAuthToken) { o.Spec.RevokeOnDelete = true })
+	for _, step := range []func(*v1alpha1.OAuthToken){
+		policy(v1alpha1.DeletionRetain, "first"), policy(v1alpha1.DeletionDelete, "first"), policy(v1alpha1.DeletionDelete, "second"),
+	} {
+		th.time.Step(2 * time.Minute)
+		edit(th.world, named("api"), step)
+		th.settled()
+	}
+	for name, there := range map[string]bool{"kept": true, "first": false, "second": true} {
+		if th.exists(name) != there {
+			t.Errorf("%s is there: %t", name, !there)
+		}
+	}
+	th.delete(named("api"))
+	th.awaitGone("api")
+	if th.exists("second") || !th.exists("kept") {
+		t.Errorf("after the deletion: second %t, kept %t", th.exists("second"), th.exists("kept"))
 	}
 }

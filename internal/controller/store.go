@@ -166,12 +166,13 @@ func (r *Reconciler) noteRepair(o *observation, p *plan) []notice {
 	return notices
 }
 
-// removeFormer deletes targets under former names. Those that were to stay have no owner reference, and are left; where nothing has one, the
-// spec decides.
+// removeFormer deletes targets under former names. Those that were to stay have neither an owner reference nor the annotation that stands for
+// it, and are left.
 func (r *Reconciler) removeFormer(ctx context.Context, o *observation) error {
 	for i := range o.leftovers {
 		leftover := &o.leftovers[i]
-		if retains(o.token) || len(leftover.OwnerReferences) == 0 && !o.token.Spec.RevokeOnDelete {
+		_, ours := leftover.Annotations[v1alpha1.RemovedByAnnotation]
+		if retains(o.token) || len(leftover.OwnerReferences) == 0 && !ours {
 			continue
 		}
 		err := r.Client.Delete(ctx, leftover, client.Preconditions{UID: &leftover.UID, ResourceVersion: &leftover.ResourceVersion})

@@ -97,6 +97,9 @@ func renderedMetadata(token *v1alpha1.OAuthToken) (labels, annotations map[strin
 	labels[v1alpha1.RoleLabel] = v1alpha1.RoleTarget
 	labels[managedByLabel] = fieldManager
 	annotations[v1alpha1.OwnerAnnotation] = token.Name
+	if token.Spec.RevokeOnDelete && !retains(token) {
+		annotations[v1alpha1.RemovedByAnnotation] = fieldManager
+	}
 	return labels, annotations
 }
 

@@ -58,7 +58,9 @@ func (v targetView) rendered(token *v1alpha1.OAuthToken) bool {
 // dressed tells whether labels, annotations and owner are as they should be, beside what others added.
 func (v targetView) dressed(token *v1alpha1.OAuthToken) bool {
 	labels, annotations := renderedMetadata(token)
-	return contains(v.secret.Labels, labels) && contains(v.secret.Annotations, annotations) && owned(token, v.secret)
+	_, marked := v.secret.Annotations[v1alpha1.RemovedByAnnotation]
+	_, mark := annotations[v1alpha1.RemovedByAnnotation]
+	return contains(v.secret.Labels, labels) && contains(v.secret.Annotations, annotations) && owned(token, v.secret) && marked == mark
 }
 
 // owned tells whether the owner reference is there, or, where the Secret is to stay, is not.
