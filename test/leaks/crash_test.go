@@ -15,7 +15,7 @@ func TestACrashQuotesNoSecret(t *testing.T) {
 	s := SetStage(t, "--zap-devel", "--zap-log-level=10")
 	release := make(chan struct{})
 	defer close(release)
-	held := &echo{instead: func(_ http.ResponseWriter, r *http.Request, _ sent) {
+	held := &Echo{instead: func(_ http.ResponseWriter, r *http.Request, _ sent) {
 		select {
 		case <-release:
 		case <-r.Context().Done():

@@ -52,16 +52,14 @@ func (s sent) secret() string {
 }
 
 // Echo is a way to answer.
-type Echo = *echo
-
-type echo struct {
+type Echo struct {
 	instead func(w http.ResponseWriter, r *http.Request, s sent)
 	spoil   func(w http.ResponseWriter, answer *httptest.ResponseRecorder, s sent)
 }
 
 // Echoes are all ways, by name: what contract and RFC call a failure, each with the secrets in the text of it.
-func Echoes() map[string]Echo {
-	all := map[string]Echo{
+func Echoes() map[string]*Echo {
+	all := map[string]*Echo{
 		"server-error":        says(500, "text/html", func(s sent) string { return "<html>" + s.all() + "</html>" }),
 		"bad-gateway":         says(502, "text/plain", sent.all),
 		"not-found":           says(404, "application/json", func(s sent) string { return member("detail", s.all()) }),
@@ -115,8 +113,8 @@ func refusing(code string) func(sent) string {
 }
 
 // says is a whole answer; SECRET in the content type or a header's value stands for the secret.
-func says(status int, contentType string, body func(sent) string, header ...string) Echo {
-	return &echo{instead: func(w http.ResponseWriter, _ *http.Request, s sent) {
+func says(status int, contentType string, body func(sent) string, header ...string) *Echo {
+	return &Echo{instead: func(w http.ResponseWriter, _ *http.Request, s sent) {
 		for i, pairs := 0, append([]string{"Content-Type", contentType}, header...); i < len(pairs); i += 2 {
 			w.Header()[pairs[i]] = []string{strings.ReplaceAll(pairs[i+1], "SECRET", strings.ReplaceAll(s.secret(), "\n", ""))}
 		}
@@ -126,8 +124,8 @@ func says(status int, contentType string, body func(sent) string, header ...stri
 }
 
 // raw is an answer byte by byte; it is given what the vendor would have answered.
-func raw(text func(s sent, answer string) string) Echo {
-	return &echo{spoil: func(w http.ResponseWriter, answer *httptest.ResponseRecorder, s sent) {
+func raw(text func(s sent, answer string) string) *Echo {
+	return &Echo{spoil: func(w http.ResponseWriter, answer *httptest.ResponseRecorder, s sent) {
 		connection, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			panic(err)

@@ -54,7 +54,7 @@ func (s *Stage) failFirst() []string {
 // renewInVain has every grant issue a token, and fail in every way when it is renewed.
 func (s *Stage) renewInVain() {
 	s.TB.Helper()
-	ways := map[string]Echo{}
+	ways := map[string]*Echo{}
 	for way, echo := range Echoes() {
 		for _, grant := range []string{machine, password, saml, seed} {
 			name := grant + "-again-" + strings.ToLower(way)

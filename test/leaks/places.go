@@ -21,6 +21,9 @@ import (
 	"tokensync.dev/tokensync/api/v1alpha1"
 )
 
+// hashKeySecret is the Secret that holds the manager's own key.
+const hashKeySecret = "tokensync-hash-key"
+
 // Leak is a secret in a place where it must not be.
 type Leak struct{ Where, What string }
 
@@ -146,5 +149,3 @@ func (s *Stage) lookInto(object unstructured.Unstructured, look func(where strin
 		look(fmt.Sprintf("Secret %s/%s, key %s", secret.Namespace, secret.Name, key), value, meant...)
 	}
 }
-
-const hashKeySecret = "tokensync-hash-key"

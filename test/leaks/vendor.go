@@ -27,14 +27,14 @@ type Vendor struct {
 
 	canaries *Canaries
 	mu       sync.Mutex
-	echoes   map[string]Echo
+	echoes   map[string]*Echo
 	struck   map[string]int
 }
 
 // StartVendor listens until the test ends.
 func StartVendor(tb testing.TB, canaries *Canaries) *Vendor {
 	tb.Helper()
-	v := &Vendor{Server: oauthtest.New(), canaries: canaries, echoes: map[string]Echo{}, struck: map[string]int{}}
+	v := &Vendor{Server: oauthtest.New(), canaries: canaries, echoes: map[string]*Echo{}, struck: map[string]int{}}
 	server := httptest.NewUnstartedServer(v)
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
@@ -50,7 +50,7 @@ func (v *Vendor) TokenURL(prefix, name string) string {
 }
 
 // Strike has every token request for an OAuthToken answered that way; nil: well.
-func (v *Vendor) Strike(name string, echo Echo) {
+func (v *Vendor) Strike(name string, echo *Echo) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.echoes[name] = echo
