@@ -23,12 +23,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/controller"
 	"tokensync.dev/tokensync/internal/declaration"
+	"tokensync.dev/tokensync/internal/metricsaccess"
 	"tokensync.dev/tokensync/internal/oauth"
 	"tokensync.dev/tokensync/internal/portal"
 )
@@ -129,7 +129,7 @@ func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
 func metricsOptions(o *options) metricsserver.Options {
 	served := metricsserver.Options{BindAddress: o.metricsAddress, SecureServing: true}
 	if o.metricsAuthorization {
-		served.FilterProvider = filters.WithAuthenticationAndAuthorization
+		served.FilterProvider = metricsaccess.Filter
 	}
 	return served
 }

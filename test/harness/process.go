@@ -28,7 +28,7 @@ var binary struct {
 	out  []byte
 }
 
-// Binary builds the manager, once for a test binary.
+// Binary builds the manager as the image has it, once for a test binary.
 func Binary(tb testing.TB) string {
 	tb.Helper()
 	binary.once.Do(func() {
@@ -38,8 +38,8 @@ func Binary(tb testing.TB) string {
 			return
 		}
 		binary.path = filepath.Join(folder, "manager")
-		build := exec.Command("go", "build", "-o", binary.path, "./cmd/manager")
-		build.Dir = kubetest.Root()
+		build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary.path, "./cmd/manager")
+		build.Dir, build.Env = kubetest.Root(), append(os.Environ(), "CGO_ENABLED=0")
 		binary.out, binary.err = build.CombinedOutput()
 	})
 	if binary.err != nil {
