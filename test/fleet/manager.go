@@ -94,7 +94,7 @@ func (m *Manager) Memory() Memory {
 	return Memory{Resident: read["VmRSS"], Own: read["RssAnon"], Peak: read["VmHWM"]}
 }
 
-// Settled is the memory once it does not shrink any more: the least of a minute of rest.
+// Settled is the memory once it does not shrink any more: the least of so long a rest.
 func (m *Manager) Settled(rest time.Duration) Memory {
 	m.cluster.TB.Helper()
 	least := m.Memory()
