@@ -33,14 +33,12 @@ import (
 	"tokensync.dev/tokensync/internal/portal"
 )
 
-// heapGrowth is by how many percent the heap may grow before it is collected, where GOGC does not say otherwise: what is kept is small and
-// lives long, so that a collection costs little, and half of Go's default saves a quarter of the memory.
+// heapGrowth is by how many percent the heap may grow before it is collected: what is kept is small and lives long, so that a collection
+// costs little, and half of Go's default saves a quarter of the memory.
 const heapGrowth = 50
 
 func main() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(heapGrowth)
-	}
+	debug.SetGCPercent(heapGrowth)
 	if err := run(ctrl.SetupSignalHandler(), os.Stdout, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "tokensync:", err)
 		os.Exit(1)

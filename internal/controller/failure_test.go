@@ -541,6 +541,51 @@ func TestWhoIsCalledAndWantsNothingLosesNoPlace(t *testing.T) {
 	w.awaitReady("newcomer", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
 }
 
+// Two endpoints hang, with as many OAuthTokens as there are workers. When they ask again, workers are left for a third endpoint.
+func TestEndpointsThatHangLeaveWorkersToOthers(t *testing.T) {
+	t.Parallel()
+	const each = 10
+	w, hands := newStillWorld(t, func(w *world) { w.workers = 2 * each })
+	release, never := make(chan struct{}), make(chan struct{})
+	defer close(never)
+	var names []string
+	for _, endpoint := range []string{"a", "b"} {
+		for i := range each {
+			name := fmt.Sprintf("%s-%d", endpoint, i)
+			names = append(names, name)
+			w.vendor.Fail(oauthtest.Match{ClientID: name}, oauthtest.HeldAndDropped(release), oauthtest.Times(1))
+			w.vendor.Fail(oauthtest.Match{ClientID: name}, oauthtest.Held(never))
+			secret, token := w.generic(name)
+			token.Spec.Endpoints.TokenURL += v1alpha1.URL("?endpoint=" + endpoint)
+			w.create(secret, token)
+		}
+	}
+	pending := func(want int) {
+		t.Helper()
+		w.eventually(func() string {
+			if n := w.vendor.Count(oauthtest.Match{Endpoint: oauthtest.TokenEndpoint, Outcome: oauthtest.Pending}); n != want {
+				return fmt.Sprintf("%d requests hang, want %d", n, want)
+			}
+			return ""
+		})
+	}
+	pending(2 * each)
+	hands.Step(30 * time.Second)
+	close(release)
+	for _, name := range names {
+		w.awaitFailures(name, 1)
+	}
+	hands.Step(6 * time.Second)
+	for _, name := range names {
+		w.poke(name)
+	}
+	pending(2)
+	secret, token := w.generic("elsewhere")
+	w.create(secret, token)
+	w.awaitReady("elsewhere", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+	pending(2)
+}
+
 func TestTwoThrottledClientsAreAThrottledEndpoint(t *testing.T) {
 	t.Parallel()
 	w, hands := newStillWorld(t)

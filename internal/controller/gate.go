@@ -14,10 +14,15 @@ const (
 	maxInFlight = 10
 	// grantLifetime is how long a place is kept for somebody who was called.
 	grantLifetime = 10 * time.Second
+	// longWait is how long a request goes unanswered before its endpoint is taken for one that hangs.
+	longWait = 5 * time.Second
+	// narrowFor is how long an endpoint that hung has few places, unless it answers: longer than the longest back-off, after which all ask again.
+	narrowFor = 15 * time.Minute
 )
 
 // gate keeps a vendor from being hammered: at most ten requests in flight per endpoint, the most urgent first, and none while the
-// endpoint asks for a pause. Whoever finds no place is called when there is one, so no worker waits. It may be lost.
+// endpoint asks for a pause. Whoever finds no place is called when there is one, so no worker waits for a place. Where requests hang
+// until they time out, places are taken away, down to one, so that a few dead endpoints don't occupy all workers. It may be lost.
 type gate struct {
 	call func(client.ObjectKey) // makes the object be reconciled
 
@@ -31,6 +36,8 @@ type entrance struct {
 	granted map[client.ObjectKey]time.Time // called, and not come yet; until when
 	waiting waiters                        // by urgency
 	pauses  map[string]time.Time           // by client_id: until when
+	width   int                            // how many places there are
+	narrow  time.Time                      // until when width is less than it may be
 }
 
 // enter tells whether a request may be made now. If not, the object is called later. urgency is since or from when pods are left without a token.
@@ -101,13 +108,25 @@ func (g *gate) withdraw(now time.Time, endpoint string, change func(*entrance)) 
 	change(e)
 	e.expire(now)
 	next := e.next(now)
-	if len(e.inside)+len(e.granted)+e.waiting.len()+len(e.pauses) == 0 {
+	if len(e.inside)+len(e.granted)+e.waiting.len()+len(e.pauses) == 0 && e.width == maxInFlight {
 		delete(g.endpoints, endpoint)
 	}
 	g.mu.Unlock()
 	for _, other := range next {
 		g.call(other)
 	}
+}
+
+// heard notes how a request ended: each that hung halves the places of its endpoint, each that was answered doubles them.
+func (g *gate) heard(now time.Time, endpoint string, hung bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	e := g.at(endpoint)
+	if hung {
+		e.width, e.narrow = max(1, e.width/2), now.Add(narrowFor)
+		return
+	}
+	e.width = min(maxInFlight, 2*e.width)
 }
 
 // pause notes that an endpoint asked a client to wait.
@@ -138,7 +157,7 @@ func (g *gate) at(endpoint string) *entrance {
 	if g.endpoints[endpoint] == nil {
 		g.endpoints[endpoint] = &entrance{
 			inside: map[client.ObjectKey]bool{}, granted: map[client.ObjectKey]time.Time{},
-			waiting: newWaiters(), pauses: map[string]time.Time{},
+			waiting: newWaiters(), pauses: map[string]time.Time{}, width: maxInFlight,
 		}
 	}
 	return g.endpoints[endpoint]
@@ -154,7 +173,7 @@ func (e *entrance) admit(key client.ObjectKey) {
 // next keeps the places that are free for the most urgent of those who wait, and returns who they are. There are none while the endpoint
 // is throttled: whoever was called could not ask.
 func (e *entrance) next(now time.Time) (called []client.ObjectKey) {
-	for e.waiting.len() > 0 && len(e.inside)+len(e.granted) < maxInFlight && e.throttled(now).IsZero() {
+	for e.waiting.len() > 0 && len(e.inside)+len(e.granted) < e.width && e.throttled(now).IsZero() {
 		key := e.waiting.takeFirst()
 		e.granted[key] = now.Add(grantLifetime)
 		called = append(called, key)
@@ -180,4 +199,7 @@ func (e *entrance) throttled(now time.Time) (latest time.Time) {
 func (e *entrance) expire(now time.Time) {
 	maps.DeleteFunc(e.granted, func(_ client.ObjectKey, until time.Time) bool { return !until.After(now) })
 	maps.DeleteFunc(e.pauses, func(_ string, until time.Time) bool { return !until.After(now) })
+	if !e.narrow.After(now) {
+		e.width = maxInFlight
+	}
 }

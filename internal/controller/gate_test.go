@@ -172,6 +172,46 @@ func TestOneClientsPauseKeepsNoPlace(t *testing.T) {
 	}
 }
 
+func TestAnEndpointThatHangsHasOnePlaceUntilItAnswers(t *testing.T) {
+	c := newCrowd()
+	c.fill(t)
+	for i := range maxInFlight {
+		c.heard(noon, gateEndpoint, true)
+		c.leave(noon, gateEndpoint, named(fmt.Sprintf("inside-%02d", i)))
+	}
+	places := func(now time.Time, endpoint string) (admitted int) {
+		for i := range 2 * maxInFlight {
+			if name := named(fmt.Sprintf("again-%02d", i)); c.enter(now, endpoint, name, noon) {
+				admitted++
+				defer c.forget(now, name)
+			}
+		}
+		for i := range 2 * maxInFlight {
+			defer c.leave(now, endpoint, named(fmt.Sprintf("again-%02d", i)))
+		}
+		return admitted
+	}
+	if got := places(noon, gateEndpoint); got != 1 {
+		t.Errorf("%d places at an endpoint that hangs, want 1", got)
+	}
+	if got := places(noon, otherGate); got != maxInFlight {
+		t.Errorf("%d places at another endpoint, want %d", got, maxInFlight)
+	}
+	for _, want := range []int{2, 4, 8, 10, 10} {
+		c.heard(noon, gateEndpoint, false)
+		if got := places(noon, gateEndpoint); got != want {
+			t.Errorf("%d places after another answer, want %d", got, want)
+		}
+	}
+	c.heard(noon, gateEndpoint, true)
+	if got := places(noon.Add(narrowFor-time.Second), gateEndpoint); got != maxInFlight/2 {
+		t.Errorf("%d places after one request that hung, want %d", got, maxInFlight/2)
+	}
+	if got := places(noon.Add(narrowFor), gateEndpoint); got != maxInFlight {
+		t.Errorf("%d places when all that is long ago, want %d", got, maxInFlight)
+	}
+}
+
 func TestNobodyWaitsForeverAtTheGate(t *testing.T) {
 	const many = 200
 	c := newCrowd()
@@ -254,8 +294,10 @@ func TestTheGateForgetsEndpointsThatNobodyUses(t *testing.T) {
 	for i := range 100 {
 		endpoint := fmt.Sprintf("https://n%d.acme.example/token", i)
 		c.enter(noon, endpoint, named("x"), time.Time{})
+		c.heard(noon, endpoint, i%2 == 0)
 		c.leave(noon, endpoint, named("x"))
 	}
+	c.forget(noon.Add(narrowFor), named("x"))
 	if len(c.endpoints) != 0 {
 		t.Errorf("%d endpoints are kept in memory", len(c.endpoints))
 	}

@@ -48,7 +48,9 @@ func (r *Reconciler) request(ctx context.Context, o *observation, p *plan) (*res
 	} else if found {
 		return r.carryOut(ctx, o, r.planner.plan(r.Clock.Now(), o, r.pausedUntil))
 	}
+	started := r.Clock.Now()
 	token, err := r.exchange(ctx, o, p)
+	r.gate.heard(r.Clock.Now(), endpoint, hung(r.Clock.Since(started), err))
 	if err == nil {
 		leave() // others need not wait until the answer is written; after a failure the pause is noted first
 	}
@@ -62,6 +64,12 @@ func (r *Reconciler) request(ctx context.Context, o *observation, p *plan) (*res
 		return r.failed(ctx, o, p, err)
 	}
 	return r.succeeded(ctx, o, p, token)
+}
+
+// hung tells whether a request was left without an answer for long.
+func hung(took time.Duration, err error) bool {
+	failure, ok := errors.AsType[*oauth.Error](err)
+	return ok && failure.Class == oauth.Transient && took >= longWait
 }
 
 // gateKey is what requests are counted by: the endpoint.

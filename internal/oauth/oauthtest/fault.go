@@ -219,6 +219,14 @@ func Held(release <-chan struct{}) Fault {
 	}}
 }
 
+// HeldAndDropped waits until the channel is closed, and then drops the connection: an endpoint that hangs, for tests that must not depend
+// on time. The vendor does nothing.
+func HeldAndDropped(release <-chan struct{}) Fault {
+	f := Held(release)
+	f.name, f.cut = "held and dropped", cutBefore
+	return f
+}
+
 // DropUnread drops the connection before the request's body is read, or after it where only the body tells whether it matches. The
 // vendor does nothing.
 func DropUnread() Fault { return Fault{name: "dropped before reading", unread: true, cut: cutBefore} }
