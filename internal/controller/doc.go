@@ -4,7 +4,7 @@
 //	plan.go      PURE   what is in the way (problem.go), what is held (hold.go), what is to be done, and when to look again
 //	request.go   VENDOR one token request, at most; what came of it: outcome.go, failure.go
 //	store.go     WRITE  the target Secret; refresh tokens first, into the state Secret (saver.go)
-//	report.go    WRITE  conditions (status.go, pure), events.go, metrics.go
+//	report.go    WRITE  conditions (status.go, pure), events.go, metrics.go (series.go)
 //
 // What has to be true is in objects. Memory holds only what may be lost: an answer that could not be written yet (answers.go), who
 // waits for an endpoint (gate.go), and how often something undid a repair (repairs.go).

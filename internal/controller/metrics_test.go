@@ -15,8 +15,8 @@ import (
 	"tokensync.dev/tokensync/internal/oauth"
 )
 
-// series are the values of the operator's gauges and counters that bear a label, by name.
-func series(t *testing.T, label, value string) map[string]float64 {
+// gathered are the values of the operator's gauges and counters that bear a label, by name.
+func gathered(t *testing.T, label, value string) map[string]float64 {
 	t.Helper()
 	families, err := ctrlmetrics.Registry.Gather()
 	if err != nil {
@@ -64,7 +64,7 @@ func TestSeriesOfAnOAuthTokenFollowItsStatusAndGoWithIt(t *testing.T) {
 		"tokensync_oauthtoken_suspended":                       0,
 		"tokensync_oauthtoken_info":                            1,
 	}
-	if diff := cmp.Diff(want, series(t, "name", "metered")); diff != "" {
+	if diff := cmp.Diff(want, gathered(t, "name", "metered")); diff != "" {
 		t.Errorf("with a token (-want +got):\n%s", diff)
 	}
 
@@ -74,14 +74,14 @@ func TestSeriesOfAnOAuthTokenFollowItsStatusAndGoWithIt(t *testing.T) {
 		"tokensync_token_ready": 0, "tokensync_authorization_required": 0, "tokensync_oauthtoken_suspended": 0,
 		"tokensync_oauthtoken_info": 1, "tokensync_token_problem": 1,
 	}
-	if diff := cmp.Diff(want, series(t, "name", "metered")); diff != "" {
+	if diff := cmp.Diff(want, gathered(t, "name", "metered")); diff != "" {
 		t.Errorf("without one (-want +got):\n%s", diff)
 	}
 
 	if uid := m.forget(types.NamespacedName{Namespace: object.Namespace, Name: object.Name}); uid != object.UID {
 		t.Errorf("forgetting gave UID %q", uid)
 	}
-	if left := series(t, "name", "metered"); len(left) != 0 {
+	if left := gathered(t, "name", "metered"); len(left) != 0 {
 		t.Errorf("series of an OAuthToken that is gone: %v", left)
 	}
 }
@@ -94,10 +94,10 @@ func TestSeriesSayWhatAnOAuthTokenIsAndWhatItsProblemIs(t *testing.T) {
 	}
 	one := func(name, label, value string) {
 		t.Helper()
-		if got := series(t, "name", "described")[name]; got != 1 {
+		if got := gathered(t, "name", "described")[name]; got != 1 {
 			t.Errorf("%s is %v in sum over its series, want 1", name, got)
 		}
-		if got := series(t, label, value)[name]; got != 1 {
+		if got := gathered(t, label, value)[name]; got != 1 {
 			t.Errorf("%s with %s=%q is %v, want 1", name, label, value, got)
 		}
 	}
@@ -115,11 +115,11 @@ func TestSeriesSayWhatAnOAuthTokenIsAndWhatItsProblemIs(t *testing.T) {
 	one("tokensync_oauthtoken_suspended", "name", "described")
 
 	observe(nil)
-	if got := series(t, "name", "described")["tokensync_token_problem"]; got != 0 {
+	if got := gathered(t, "name", "described")["tokensync_token_problem"]; got != 0 {
 		t.Error("a problem is told of that is no more")
 	}
 	m.forget(types.NamespacedName{Namespace: object.Namespace, Name: object.Name})
-	if left := series(t, "name", "described"); len(left) != 0 {
+	if left := gathered(t, "name", "described"); len(left) != 0 {
 		t.Errorf("series of an OAuthToken that is gone: %v", left)
 	}
 }
@@ -136,7 +136,7 @@ func TestRequestsAreCountedByTheirResult(t *testing.T) {
 			t.Errorf("%s: %v, want %v", result, got.GetCounter().GetValue(), want)
 		}
 	}
-	if got := series(t, "vendor", "metered-vendor")["tokensync_token_request_duration_seconds"]; got != 3 {
+	if got := gathered(t, "vendor", "metered-vendor")["tokensync_token_request_duration_seconds"]; got != 3 {
 		t.Errorf("%v durations were observed", got)
 	}
 }
@@ -161,11 +161,14 @@ func TestLatenessIsThatOfARenewal(t *testing.T) {
 }
 
 func TestAManagerThatStartsAnewInTheProcessFindsItsMetrics(t *testing.T) {
-	newMetrics().ready.WithLabelValues("shop", "again").Set(1)
-	newMetrics().ready.WithLabelValues("shop", "again").Set(2)
-	if got := series(t, "name", "again")["tokensync_token_ready"]; got != 2 {
+	key := types.NamespacedName{Namespace: "shop", Name: "again"}
+	newMetrics().series.set(key, facts{ready: false})
+	later := newMetrics()
+	later.series.set(key, facts{ready: true})
+	if got := gathered(t, "name", "again")["tokensync_token_ready"]; got != 1 {
 		t.Errorf("the second manager's value is %v", got)
 	}
+	later.forget(key)
 }
 
 func TestTheEndOfAClientSecretIsReadFromItsOwnersAnnotation(t *testing.T) {
@@ -190,10 +193,10 @@ func TestAuthorizationsAreCountedByResult(t *testing.T) {
 	}
 	r.ObserveAuthorization("counted-vendor", "Denied")
 	want := map[string]float64{"tokensync_authorizations_total": 3}
-	if diff := cmp.Diff(want, series(t, "vendor", "counted-vendor")); diff != "" {
+	if diff := cmp.Diff(want, gathered(t, "vendor", "counted-vendor")); diff != "" {
 		t.Errorf("series (-want +got):\n%s", diff)
 	}
-	if got := series(t, "result", "Denied")["tokensync_authorizations_total"]; got != 1 {
+	if got := gathered(t, "result", "Denied")["tokensync_authorizations_total"]; got != 1 {
 		t.Errorf("%v denials are counted, want 1", got)
 	}
 }

@@ -122,6 +122,15 @@ func (r *Reconciler) observeFormerTargets(ctx context.Context, o *observation) e
 		client.DisableReadYourWritesConsistency); err != nil {
 		return err
 	}
+	if targetName(o.token) != o.token.Name { // a target of the OAuthToken's own name is in no index
+		namesake, err := secretOrNil(ctx, r.Client, client.ObjectKeyFromObject(o.token), client.DisableReadYourWritesConsistency)
+		if err != nil {
+			return err
+		}
+		if namesake != nil && ownerOf(namesake) == o.token.Name {
+			owned.Items = append(owned.Items, *namesake)
+		}
+	}
 	for i := range owned.Items {
 		secret := &owned.Items[i]
 		if secret.Name == targetName(o.token) || viewTarget(o.token, secret).standing != ours {
@@ -152,12 +161,31 @@ func (r *Reconciler) observeRivals(ctx context.Context, o *observation) error {
 		if o.rivals, err = r.claims(ctx, o.token, indexTarget, targetName(o.token)); err != nil {
 			return err
 		}
+		if err := r.observeNamesake(ctx, o); err != nil {
+			return err
+		}
 	}
 	if o.token.Spec.GrantType != v1alpha1.GrantRefreshToken {
 		return nil
 	}
 	o.seedRivals, err = r.claims(ctx, o.token, indexSeed, o.token.Spec.CredentialsSecretRef.Name)
 	return err
+}
+
+// observeNamesake finds the OAuthToken that has the target's name and wants it too: it is in no index.
+func (r *Reconciler) observeNamesake(ctx context.Context, o *observation) error {
+	key := client.ObjectKey{Namespace: o.token.Namespace, Name: targetName(o.token)}
+	if key.Name == o.token.Name {
+		return nil
+	}
+	namesake := &v1alpha1.OAuthToken{}
+	if err := r.Client.Get(ctx, key, namesake, client.DisableReadYourWritesConsistency); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if targetName(namesake) == key.Name && namesake.DeletionTimestamp.IsZero() {
+		o.rivals = append(o.rivals, claimOf(namesake))
+	}
+	return nil
 }
 
 // claims lists the other OAuthTokens that an index finds under a value.
@@ -199,9 +227,9 @@ func (r *Reconciler) liveSecret(ctx context.Context, key client.ObjectKey) (*cor
 	return secretOrNil(ctx, r.Live, key)
 }
 
-func secretOrNil(ctx context.Context, reader client.Reader, key client.ObjectKey) (*corev1.Secret, error) {
+func secretOrNil(ctx context.Context, reader client.Reader, key client.ObjectKey, options ...client.GetOption) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
-	if err := reader.Get(ctx, key, secret); apierrors.IsNotFound(err) {
+	if err := reader.Get(ctx, key, secret, options...); apierrors.IsNotFound(err) {
 		return nil, nil //nolint:nilnil // absence is an answer, not a fault
 	} else if err != nil {
 		return nil, err

@@ -21,10 +21,11 @@ import (
 	"tokensync.dev/tokensync/api/v1alpha1"
 )
 
-// Indexes of the cache.
+// Indexes of the cache. Mostly an OAuthToken and its target have one name, by which they find each other: an entry for each would cost more than
+// what it leads to.
 const (
-	indexOwner       = "owner"       // of target Secrets: the OAuthToken's name
-	indexTarget      = "target"      // of OAuthTokens: the target Secret's name
+	indexOwner       = "owner"       // of target Secrets of another name than their OAuthToken's: its name
+	indexTarget      = "target"      // of OAuthTokens with a target of another name: the target's
 	indexCredentials = "credentials" // of OAuthTokens: the credentials Secret's name
 	indexSeed        = "seed"        // of OAuthTokens that spend a first refresh token: the credentials Secret's name
 )
@@ -116,7 +117,12 @@ func (r *Reconciler) call(key client.ObjectKey) {
 
 func index(ctx context.Context, indexer client.FieldIndexer) error {
 	for name, value := range map[string]func(*v1alpha1.OAuthToken) []string{
-		indexTarget:      func(t *v1alpha1.OAuthToken) []string { return []string{targetName(t)} },
+		indexTarget: func(t *v1alpha1.OAuthToken) []string {
+			if targetName(t) == t.Name {
+				return nil
+			}
+			return []string{targetName(t)}
+		},
 		indexCredentials: func(t *v1alpha1.OAuthToken) []string { return []string{t.Spec.CredentialsSecretRef.Name} },
 		indexSeed: func(t *v1alpha1.OAuthToken) []string {
 			if t.Spec.GrantType != v1alpha1.GrantRefreshToken {
@@ -136,16 +142,29 @@ func index(ctx context.Context, indexer client.FieldIndexer) error {
 		}
 	}
 	return indexer.IndexField(ctx, &corev1.Secret{}, indexOwner, func(o client.Object) []string {
-		if owner := o.GetAnnotations()[v1alpha1.OwnerAnnotation]; owner != "" && o.GetLabels()[v1alpha1.RoleLabel] == v1alpha1.RoleTarget {
+		if owner := ownerOf(o); owner != "" && owner != o.GetName() {
 			return []string{owner}
 		}
 		return nil
 	})
 }
 
+// ownerOf is the name of the OAuthToken that a target Secret says it belongs to; empty: it is none.
+func ownerOf(secret client.Object) string {
+	if secret.GetLabels()[v1alpha1.RoleLabel] != v1alpha1.RoleTarget {
+		return ""
+	}
+	return secret.GetAnnotations()[v1alpha1.OwnerAnnotation]
+}
+
 // affected are the OAuthTokens that a Secret matters to.
 func (r *Reconciler) affected(ctx context.Context, secret client.Object) []reconcile.Request {
 	keys := map[types.NamespacedName]bool{}
+	namesake := &v1alpha1.OAuthToken{}
+	key := client.ObjectKeyFromObject(secret)
+	if err := r.Client.Get(ctx, key, namesake, client.DisableReadYourWritesConsistency, client.UnsafeDisableDeepCopy); err == nil && targetName(namesake) == key.Name {
+		keys[key] = true
+	}
 	for _, name := range []string{indexTarget, indexCredentials} {
 		var list v1alpha1.OAuthTokenList
 		if err := r.Client.List(ctx, &list, client.InNamespace(secret.GetNamespace()), client.MatchingFields{name: secret.GetName()},
