@@ -70,8 +70,12 @@ func fill(ctx context.Context, r *release, scratch string) error {
 	if err != nil {
 		return err
 	}
-	if text, err := os.ReadFile(filepath.Join(root, noticesFile)); err != nil || !bytes.Equal(text, []byte(notices(known))) {
-		return fmt.Errorf("%s is not what is linked: run `make generate` and commit it (%w)", noticesFile, err)
+	text, err := os.ReadFile(filepath.Join(root, noticesFile))
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(text, []byte(notices(known))) {
+		return fmt.Errorf("%s does not tell of what is linked: run `make generate` and commit it", noticesFile)
 	}
 	r.say("installer and chart")
 	if err := writeInstaller(ctx, r); err != nil {
