@@ -173,6 +173,24 @@ func TestAnAssertionThatNeverLeftIsNotSpent(t *testing.T) {
 	w.awaitServed("api", "")
 }
 
+func TestAnAssertionThatWasThrottledIsSentAgain(t *testing.T) {
+	t.Parallel()
+	clock := fakeTime()
+	w := newWorld(t, withClock(clock))
+	ready := w.assertion()
+	count := len(w.assertions())
+	w.vendor.Fail(oauthtest.Match{Grant: oauthtest.SAML2Bearer}, oauthtest.TooManyRequests(oauthtest.InSeconds(30)), oauthtest.Times(1))
+	w.create(credentials("api-client", "client_id", samlClient, "client_secret", "change-me", "assertion", ready), samlToken("api"))
+	w.awaitReady("api", metav1.ConditionFalse, v1alpha1.ReasonRateLimited)
+	w.settled()
+	w.pass(clock, 40*time.Second, "api")
+	w.awaitServed("api", "")
+	w.settled()
+	if got := len(w.assertions()) - count; got != 2 {
+		t.Errorf("the assertion was sent %d times, want twice", got)
+	}
+}
+
 func TestAnAssertionWhoseAnswerIsLostIsSpent(t *testing.T) {
 	t.Parallel()
 	clock := fakeTime()

@@ -92,7 +92,7 @@ func (p *plan) scheduleClass(failure *oauth.Error) renewal.Class {
 func (r *Reconciler) settle(ctx context.Context, o *observation, p *plan, failure *oauth.Error, outcome *result) error {
 	keep := p.keep
 	switch {
-	case p.exchange.means == byAssertion && failure.Sent:
+	case p.exchange.means == byAssertion && failure.Sent && failure.Class != oauth.Throttled: // who throttles has not looked at it
 		return nil
 	case p.exchange.means == byAssertion:
 		keep = keep.withoutSpent(spentHash(p.exchange.credential.Reveal()))
