@@ -117,22 +117,12 @@ func (o *observation) needsMending(h hasher) bool {
 
 // observeFormerTargets finds targets of this OAuthToken under other names, and reads one that can serve for an absent target.
 func (r *Reconciler) observeFormerTargets(ctx context.Context, o *observation) error {
-	var owned corev1.SecretList
-	if err := r.Client.List(ctx, &owned, client.InNamespace(o.token.Namespace), client.MatchingFields{indexOwner: o.token.Name},
-		client.DisableReadYourWritesConsistency); err != nil {
+	owned, err := r.ownedTargets(ctx, o.token)
+	if err != nil {
 		return err
 	}
-	if targetName(o.token) != o.token.Name { // a target of the OAuthToken's own name is in no index
-		namesake, err := secretOrNil(ctx, r.Client, client.ObjectKeyFromObject(o.token), client.DisableReadYourWritesConsistency)
-		if err != nil {
-			return err
-		}
-		if namesake != nil && ownerOf(namesake) == o.token.Name {
-			owned.Items = append(owned.Items, *namesake)
-		}
-	}
-	for i := range owned.Items {
-		secret := &owned.Items[i]
+	for i := range owned {
+		secret := &owned[i]
 		if secret.Name == targetName(o.token) || viewTarget(o.token, secret).standing != ours {
 			continue
 		}
@@ -147,6 +137,24 @@ func (r *Reconciler) observeFormerTargets(ctx context.Context, o *observation) e
 		o.former = live
 	}
 	return nil
+}
+
+// ownedTargets are the target Secrets that say they belong to an OAuthToken. One of its own name is in no index, and is among them where the
+// spec has another name.
+func (r *Reconciler) ownedTargets(ctx context.Context, token *v1alpha1.OAuthToken) ([]corev1.Secret, error) {
+	var owned corev1.SecretList
+	if err := r.Client.List(ctx, &owned, client.InNamespace(token.Namespace), client.MatchingFields{indexOwner: token.Name},
+		client.DisableReadYourWritesConsistency); err != nil {
+		return nil, err
+	}
+	if targetName(token) == token.Name {
+		return owned.Items, nil
+	}
+	namesake, err := secretOrNil(ctx, r.Client, client.ObjectKeyFromObject(token), client.DisableReadYourWritesConsistency)
+	if err != nil || namesake == nil || ownerOf(namesake) != token.Name {
+		return owned.Items, err
+	}
+	return append(owned.Items, *namesake), nil
 }
 
 func (r *Reconciler) observeState(ctx context.Context, o *observation) (err error) {

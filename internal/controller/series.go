@@ -47,22 +47,6 @@ func newSeries() *series {
 	}
 }
 
-// set tells of an OAuthToken, in the place of what was told before.
-func (s *series) set(key types.NamespacedName, now facts) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.known[key] = now
-}
-
-// drop removes the series of an OAuthToken that is gone, and returns its UID.
-func (s *series) drop(key types.NamespacedName) types.UID {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	uid := s.known[key].uid
-	delete(s.known, key)
-	return uid
-}
-
 // Describe implements prometheus.Collector.
 func (s *series) Describe(descriptions chan<- *prometheus.Desc) {
 	for _, description := range []*prometheus.Desc{
@@ -97,6 +81,22 @@ func (s *series) Collect(samples chan<- prometheus.Metric) {
 			samples <- sample{s.problem, []*dto.LabelPair{name, namespace, label("reason", f.reason)}, 1}
 		}
 	}
+}
+
+// set tells of an OAuthToken, in the place of what was told before.
+func (s *series) set(key types.NamespacedName, now facts) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known[key] = now
+}
+
+// drop removes the series of an OAuthToken that is gone, and returns its UID.
+func (s *series) drop(key types.NamespacedName) types.UID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	uid := s.known[key].uid
+	delete(s.known, key)
+	return uid
 }
 
 // sample is the value of a gauge, with its labels in the order of their names, as prometheus.Metric demands.

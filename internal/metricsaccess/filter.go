@@ -65,8 +65,8 @@ type question struct {
 	verb, path string
 }
 
-func newJudge(tokens authentication.TokenReviewInterface, access authorization.SubjectAccessReviewInterface, clock cache.Clock) *judge {
-	return &judge{tokens: tokens, access: access, verdicts: cache.NewLRUExpireCacheWithClock(remembered, clock)}
+func newJudge(tokens authentication.TokenReviewInterface, access authorization.SubjectAccessReviewInterface, now cache.Clock) *judge {
+	return &judge{tokens: tokens, access: access, verdicts: cache.NewLRUExpireCacheWithClock(remembered, now)}
 }
 
 func (j *judge) filter(log logr.Logger, next http.Handler) (http.Handler, error) {

@@ -73,14 +73,14 @@ func created[T runtime.Object](t *testing.T, action ktesting.Action) T {
 }
 
 // get is the answer to a request with an Authorization header, and how many reviews it took.
-func (c *court) get(method, path, authorization string) (response *http.Response, reviews int) {
+func (c *court) get(method, path, authorization string) (answer *httptest.ResponseRecorder, reviews int) {
 	c.t.Helper()
 	c.ClearActions()
 	request := httptest.NewRequestWithContext(c.t.Context(), method, path, nil)
 	request.Header.Set("Authorization", authorization)
-	recorder := httptest.NewRecorder()
-	c.handler.ServeHTTP(recorder, request)
-	return recorder.Result(), len(c.Actions())
+	answer = httptest.NewRecorder()
+	c.handler.ServeHTTP(answer, request)
+	return answer, len(c.Actions())
 }
 
 func TestOnlyWhoMayReadMetricsReadsThem(t *testing.T) {
@@ -103,11 +103,11 @@ func TestOnlyWhoMayReadMetricsReadsThem(t *testing.T) {
 		t.Run(about, func(t *testing.T) {
 			c := newCourt(t)
 			c.denied = ask.denied
-			response, _ := c.get(ask.method, ask.path, ask.authorization)
-			if response.StatusCode != ask.want {
-				t.Errorf("%d, want %d", response.StatusCode, ask.want)
+			answer, _ := c.get(ask.method, ask.path, ask.authorization)
+			if answer.Code != ask.want {
+				t.Errorf("%d, want %d", answer.Code, ask.want)
 			}
-			if challenge := response.Header.Get("WWW-Authenticate"); (challenge == "Bearer") != (ask.want == http.StatusUnauthorized) {
+			if challenge := answer.Header().Get("WWW-Authenticate"); (challenge == "Bearer") != (ask.want == http.StatusUnauthorized) {
 				t.Errorf("WWW-Authenticate: %q with %d", challenge, ask.want)
 			}
 		})
@@ -138,11 +138,11 @@ func TestAnAnswerHoldsForAWhile(t *testing.T) {
 func TestAnAPIServerThatIsAwayLetsNobodyInAndIsAskedAgain(t *testing.T) {
 	c := newCourt(t)
 	c.away = true
-	if response, _ := c.get("GET", "/metrics", "Bearer known"); response.StatusCode != http.StatusInternalServerError {
-		t.Errorf("%d while the API server is away, want 500", response.StatusCode)
+	if answer, _ := c.get("GET", "/metrics", "Bearer known"); answer.Code != http.StatusInternalServerError {
+		t.Errorf("%d while the API server is away, want 500", answer.Code)
 	}
 	c.away = false
-	if response, _ := c.get("GET", "/metrics", "Bearer known"); response.StatusCode != http.StatusOK {
-		t.Errorf("%d afterwards, want 200", response.StatusCode)
+	if answer, _ := c.get("GET", "/metrics", "Bearer known"); answer.Code != http.StatusOK {
+		t.Errorf("%d afterwards, want 200", answer.Code)
 	}
 }
