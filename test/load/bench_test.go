@@ -43,7 +43,7 @@ func TestWhatItCosts(t *testing.T) {
 		})
 	}
 	t.Run("renewals", func(t *testing.T) { renewals(t, r, sizes[0]) })
-	if outage > 0 {
+	if outage >= 0 {
 		t.Run("storms", func(t *testing.T) { storms(t, r, sizes[len(sizes)-1], outage) })
 	}
 	r.Close(t, os.Getenv("BENCH_REPORT"))

@@ -13,8 +13,8 @@ import (
 	"tokensync.dev/tokensync/test/fleet"
 )
 
-// storms make all OAuthTokens due at once, twice: while the vendor is away, and while the manager is. Both times the vendor then takes no
-// more than so many requests a second.
+// storms make all OAuthTokens due at once, twice: while the vendor is away (0: it is not), and while the manager is. Both times the vendor then
+// takes no more than so many requests a second.
 func storms(t *testing.T, r *Report, n int, outage time.Duration) {
 	t.Helper()
 	const limit = 100
@@ -27,19 +27,28 @@ func storms(t *testing.T, r *Report, n int, outage time.Duration) {
 	if !s.targets.Await(n, 10*time.Minute, issued) {
 		t.Fatal("no bring-up")
 	}
-	s.vendor.MostInFlight()
-	s.vendor.Away(true)
-	from := s.vendor.Asked()
-	time.Sleep(outage)
-	r.Tell(fmt.Sprintf("storm of %d: requests to a vendor that is away for %s", n, outage), "%d", s.vendor.Asked()-from)
-	s.vendor.Limit(limit)
-	s.vendor.Away(false)
-	s.recover(t, r, fmt.Sprintf("storm of %d, the vendor back after %s: ", n, outage), false)
-
+	if outage > 0 {
+		s.vendorAway(t, r, outage, limit)
+	} else {
+		s.vendor.Limit(limit)
+	}
 	s.manager.Stop()
 	time.Sleep(2 * span)
 	s.manager = s.RunManager(s.vendor)
 	s.recover(t, r, fmt.Sprintf("storm of %d, the manager back after %s: ", n, 2*span), true)
+}
+
+// vendorAway lets the vendor be away for longer than tokens live.
+func (s *site) vendorAway(t *testing.T, r *Report, outage time.Duration, limit int) {
+	t.Helper()
+	s.vendor.MostInFlight()
+	s.vendor.Away(true)
+	from := s.vendor.Asked()
+	time.Sleep(outage)
+	r.Tell(fmt.Sprintf("storm of %d: requests to a vendor that is away for %s", s.n, outage), "%d", s.vendor.Asked()-from)
+	s.vendor.Limit(limit)
+	s.vendor.Away(false)
+	s.recover(t, r, fmt.Sprintf("storm of %d, the vendor back after %s: ", s.n, outage), false)
 }
 
 func (s *site) recover(t *testing.T, r *Report, what string, ordered bool) {
