@@ -10,10 +10,11 @@ import (
 	"time"
 
 	"tokensync.dev/tokensync/test/fleet"
+	"tokensync.dev/tokensync/test/harness"
 )
 
-// renewals lets OAuthTokens come at ten a second and live so long that from then on ten are due a second, while a tenth of the vendor's
-// answers are failures.
+// renewals lets OAuthTokens come at ten a second and live so long that ten are due a second once all have come and their writes are done,
+// while a tenth of the vendor's answers are failures.
 func renewals(t *testing.T, r *Report, n int) {
 	t.Helper()
 	const perSecond = 10
@@ -24,9 +25,15 @@ func renewals(t *testing.T, r *Report, n int) {
 	s.manager = s.RunManager(s.vendor)
 	for i := range n { // at an even pace
 		next := time.Now().Add(time.Second / perSecond)
-		s.DeclareMany(space, s.vendor, i, i+1, 2*span+span/10)
+		s.DeclareMany(space, s.vendor, i, i+1, 2*span+2*span/5)
 		time.Sleep(time.Until(next))
 	}
+	harness.Eventually(t, func() string { // what is counted below begins with no request under way
+		if issued := len(s.Due(space)); issued < n {
+			return fmt.Sprintf("%d of %d are issued", issued, n)
+		}
+		return ""
+	})
 	s.vendor.FailOften(0.1)
 	due := dues{}
 	from, asked, processor := s.vendor.Asked(), s.Asked(), s.manager.ProcessorTime()
@@ -45,7 +52,7 @@ func renewals(t *testing.T, r *Report, n int) {
 	r.Timed(what+"lateness, p99", quantile(late, 0.99), 0.5, "s")
 	r.Timed(what+"processor time for one", spent.Seconds()*1000/float64(renewed), 3, "ms")
 	r.Tell(what+"API requests for one", "%s", more.Per(renewed))
-	// A failed attempt writes status once more; some renewals are under way at the ends.
+	// A failed attempt writes status once more; some renewals are under way at the end.
 	failed := len(arrivals) - renewed
 	r.Most(what+"writes for one, beside one status for each of the failures", float64(more.Writes()-failed)/float64(renewed), 2.02, "")
 	r.Most(what+"reads for one", float64(more.Reads()-lists)/float64(renewed), 0.01, "")
