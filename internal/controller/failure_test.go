@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -728,6 +729,35 @@ func TestARenewalThatIsAskedForIsMadeOnce(t *testing.T) {
 		o.Annotations, o.Labels = map[string]string{v1alpha1.RenewRequestedAtAnnotation: "wednesday", "note": "x"}, map[string]string{"team": "shop"}
 	})
 	w.wantAsked("asked", 4)
+}
+
+func TestAFirstTokenThatFailedIsAskedForAgainByAnnotation(t *testing.T) {
+	t.Parallel()
+	w, hands := newStillWorld(t)
+	secret, token := w.generic("asked")
+	metav1.SetMetaDataAnnotation(&token.ObjectMeta, v1alpha1.RenewRequestedAtAnnotation, "as delivered")
+	takeBack := w.vendor.Fail(oauthtest.Match{ClientID: "asked"}, oauthtest.OAuthError("unauthorized_client"))
+	w.create(secret, token)
+	refused := func(requests int, handled string) {
+		t.Helper()
+		w.eventually(func() string { return cmp.Diff(handled, w.oauthToken("asked").Status.LastHandledRenewRequest) })
+		w.awaitReady("asked", metav1.ConditionFalse, v1alpha1.ReasonUnauthorizedClient)
+		hands.Step(time.Minute)
+		w.poke("asked")
+		w.wantAsked("asked", requests)
+	}
+	ask := func(value string) {
+		edit(w, w.oauthToken("asked"), func(o *v1alpha1.OAuthToken) {
+			metav1.SetMetaDataAnnotation(&o.ObjectMeta, v1alpha1.RenewRequestedAtAnnotation, value)
+		})
+	}
+	refused(1, "as delivered")
+	ask("perhaps now")
+	refused(2, "perhaps now")
+	takeBack()
+	ask("the vendor says that it is allowed")
+	w.awaitReady("asked", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+	w.wantAsked("asked", 3)
 }
 
 func TestAClockThatJumpsCostsFewRequests(t *testing.T) {

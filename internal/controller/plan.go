@@ -242,6 +242,8 @@ func (r *plan) renewalState(o *observation, paused time.Time) renewal.State {
 		state.Current = r.fingerprint.same(r.held.RequestHash)
 		state.Renew = asked != "" && asked != r.held.RenewHandled
 		state.RenewTried = state.Renew && asked == status.LastHandledRenewRequest
+	} else { // a first token that could not be had is asked for once more in the same way
+		state.Renew = asked != "" && asked != status.LastHandledRenewRequest
 	}
 	return state
 }
