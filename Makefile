@@ -1,4 +1,4 @@
-# Tokensync. `make` prints the targets. Needed: Go, git; for `make test` xmlsec1, for `make e2e` chromium and npm (Debian packages).
+# Tokensync. `make` prints the targets. Needed: Go, git; for `make test` xmlsec1, for `make e2e` chromium, npm, prometheus, python3 and curl (Debian packages).
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -95,7 +95,7 @@ test: ## Run every test with the race detector (PKG=./internal/oauth/... for som
 	@$(WITH_CONTROL_PLANE); go test -race -timeout=30m $(PKG)
 
 .PHONY: e2e
-e2e: ## Run the real manager against faults, an authorization server of others, and a browser (needs chromium and npm; PKG=./browser for some)
+e2e: ## Run the real manager against faults, an authorization server of others, and a browser (PKG=./browser for some)
 	@cd test/browser && npm ci --silent --no-audit --no-fund
 	@$(WITH_CONTROL_PLANE); cd test && go test -count=1 -timeout=20m -parallel=8 $(PKG) # the cache does not see what they build
 

@@ -65,7 +65,9 @@ func (d *dice) oauthToken(tokenURL string) *v1alpha1.OAuthToken {
 		o.Spec.Suspend = d.number(4) == 3
 		o.Spec.RevokeOnDelete = d.number(4) == 3
 		o.Spec.Target = drawn(d, nil, &v1alpha1.Target{Name: "other", DeletionPolicy: v1alpha1.DeletionRetain}, &v1alpha1.Target{Name: "client"},
-			&v1alpha1.Target{Type: "kubernetes.io/basic-auth", DefaultKeys: "Omit"},
+			&v1alpha1.Target{Type: "kubernetes.io/basic-auth", DefaultKeys: v1alpha1.DefaultKeysOmit, Template: &v1alpha1.TargetTemplate{
+				Data: map[string]v1alpha1.TemplateSource{"username": "me", "password": "{{ .AccessToken }}"}, // Omit alone is refused by the API server
+			}},
 			&v1alpha1.Target{Template: &v1alpha1.TargetTemplate{Data: map[string]v1alpha1.TemplateSource{"k": "{{ .AccessToken }}{{ .Extra.x }}"}}})
 		if d.chance() {
 			o.Annotations = map[string]string{v1alpha1.RenewRequestedAtAnnotation: drawn(d, "", "monday", "\xff")}

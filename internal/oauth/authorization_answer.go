@@ -27,6 +27,21 @@ const (
 	UnusableAnswer = "unusable_answer"
 )
 
+// Reason is the refusal as an event's reason. Those that ask the person for more, and those of servers with words of their own, are
+// AccessDenied like a person's no.
+func (r Refusal) Reason() Reason {
+	switch r.Code {
+	case UnusableAnswer:
+		return ReasonMalformedResponse
+	case "unsupported_response_type":
+		return ReasonUnsupportedGrantType
+	}
+	if m, isKnown := meaningOfCode(r.Code, &Request{}); isKnown && m.reason != ReasonInvalidGrant {
+		return m.reason
+	}
+	return ReasonAccessDenied
+}
+
 // Read checks an authorization answer: the query's parameters, or with Implicit the fragment's. State is for the caller to check, before.
 // It returns the code, or with Implicit what ImplicitToken reads.
 func (r AuthorizationRequest) Read(answer url.Values) (Sensitive, *Refusal) {

@@ -301,3 +301,25 @@ func FuzzAuthorizationAnswer(f *testing.F) {
 		}
 	})
 }
+
+func TestARefusalHasTheReasonWhoseSectionHelps(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]Reason{
+		"access_denied":             ReasonAccessDenied,
+		"consent_required":          ReasonAccessDenied,
+		"login_required":            ReasonAccessDenied,
+		IssuerMismatch:              ReasonAccessDenied,
+		"a_word_of_its_own":         ReasonAccessDenied,
+		"invalid_scope":             ReasonInvalidScope,
+		"invalid_request":           ReasonInvalidRequest,
+		"unauthorized_client":       ReasonUnauthorizedClient,
+		"unsupported_response_type": ReasonUnsupportedGrantType,
+		"server_error":              ReasonVendorUnavailable,
+		"temporarily_unavailable":   ReasonVendorUnavailable,
+		UnusableAnswer:              ReasonMalformedResponse,
+	} {
+		if got := (Refusal{Code: code}).Reason(); got != want {
+			t.Errorf("%s is %s, want %s", code, got, want)
+		}
+	}
+}

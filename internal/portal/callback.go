@@ -121,6 +121,7 @@ func (s *site) tellRefusal(ctx context.Context, of client.ObjectKey, offer conse
 	if refused.Detail != "" {
 		about += ": " + strings.TrimSuffix(refused.Detail, ".")
 	}
-	about += "; see " + v1alpha1.FailureGuide(v1alpha1.ReasonAccessDenied)
-	s.Recorder.Eventf(token, nil, corev1.EventTypeWarning, v1alpha1.ReasonAccessDenied, "Authorize", "%s", about)
+	reason := string(oauth.Refusal{Code: refused.Code}.Reason())
+	about += "; see " + v1alpha1.FailureGuide(reason)
+	s.Recorder.Eventf(token, nil, corev1.EventTypeWarning, reason, "Authorize", "%s", about)
 }

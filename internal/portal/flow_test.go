@@ -115,6 +115,22 @@ func TestAFailureLeadsToTheNextLink(t *testing.T) {
 	}
 }
 
+func TestARefusalsEventHasTheReasonOfItsError(t *testing.T) {
+	f := newFixture(t, "")
+	ticket, b := f.invite("orders"), f.newBrowser()
+	b.comeBack("state", b.setOut(ticket).Get("state"), "error", "invalid_scope", "error_description", "No such scope.")
+	select {
+	case event := <-f.events.Events:
+		want := "Warning InvalidScope somebody was to authorize, and the vendor answered invalid_scope: No such scope; see " +
+			v1alpha1.FailureGuide(v1alpha1.ReasonInvalidScope)
+		if diff := cmp.Diff(want, event); diff != "" {
+			t.Errorf("the event (-want +got):\n%s", diff)
+		}
+	default:
+		t.Error("no event tells of the refusal")
+	}
+}
+
 func TestAWaitingPageLooksAgain(t *testing.T) {
 	f := newFixture(t, "")
 	ticket, b := f.invite("orders"), f.newBrowser()

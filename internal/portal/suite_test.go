@@ -354,7 +354,36 @@ func (b *browser) comeBack(values ...string) seen {
 	for i := 0; i+1 < len(values); i += 2 {
 		query.Add(values[i], values[i+1])
 	}
-	return b.get("/callback?" + query.Encode())
+	back := b.get("/callback?" + query.Encode())
+	if back.StatusCode == http.StatusSeeOther {
+		b.f.catchUp()
+	}
+	return back
+}
+
+// catchUp waits until the cache has all Secrets as the API server has them. A page would wait for that by the clock, which stands still.
+func (f *fixture) catchUp() {
+	f.t.Helper()
+	var live, cached corev1.SecretList
+	f.eventually(func() string {
+		if err := f.client.List(f.t.Context(), &live, client.InNamespace(f.namespace)); err != nil {
+			return err.Error()
+		}
+		for i := range live.Items {
+			if live.Items[i].Labels[v1alpha1.RoleLabel] != v1alpha1.RoleState {
+				continue
+			}
+			if err := f.portal.Client.List(f.t.Context(), &cached, client.InNamespace(f.namespace)); err != nil {
+				return err.Error()
+			}
+			if !slices.ContainsFunc(cached.Items, func(s corev1.Secret) bool {
+				return s.Name == live.Items[i].Name && s.ResourceVersion == live.Items[i].ResourceVersion
+			}) {
+				return "the cache is behind"
+			}
+		}
+		return ""
+	})
 }
 
 // received are the answers that the state Secret holds.
