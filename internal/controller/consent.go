@@ -80,13 +80,20 @@ func (r *Reconciler) invite(ctx context.Context, o *observation, p *plan) (*resu
 	if consentWanted(now, o.token, p.flow, outcome) == nil {
 		keep.Consent = keep.Consent.Withdraw()
 	} else {
+		if again := p.lookAgain(o); again.After(now) {
+			outcome.problem, outcome.at = failureProblem(o.token.Status.Failures), earliest(outcome.at, again)
+			return outcome, nil
+		}
 		offer, err := r.offer(ctx, p)
 		if err != nil {
 			return r.uninvited(ctx, o, p, err)
 		}
 		keep.Consent, ticket = r.linked(o.token, keep.Consent, offer)
-		if keep.RefreshToken.IsEmpty() && outcome.failure != nil && selfHealing(outcome.failure.Reason) {
+		if keep.RefreshToken.IsEmpty() && outcome.failure != nil && saidByIssuer(outcome.failure.Reason) {
 			outcome.failure = nil // discovery has worked again
+			if _, obstacle := chooseExchange(now, p.flow, o, keep, p.served(now)); obstacle != nil {
+				outcome.problem = obstacle
+			}
 		}
 	}
 	if keep.changed(storedKeepsake(o)) {
@@ -121,9 +128,25 @@ func nextAfter(now, at time.Time) time.Time {
 	return time.Time{}
 }
 
-// uninvited tells that the authorization endpoint can't be found. While nothing else is wrong, there is time.
+// lookAgain is when an issuer is asked once more that could not be read; zero: it may be asked now, or need not be. What the issuer said is
+// told apart by its reason from what the token endpoint refuses for good: that is no reason not to make a link.
+func (r *plan) lookAgain(o *observation) time.Time {
+	if !r.flow.NeedsDiscovery() && !r.flow.NeedsAuthorizationEndpoint() || !r.keep.RefreshToken.IsEmpty() || !r.failuresCurrent(o.token) {
+		return time.Time{}
+	}
+	if failures := o.token.Status.Failures; saidByIssuer(failures.Reason) {
+		return timeOf(failures.NextAttempt)
+	}
+	return time.Time{}
+}
+
+// saidByIssuer tells whether a failure may be discovery's.
+func saidByIssuer(reason string) bool { return selfHealing(reason) || reason == v1alpha1.ReasonInvalidSpec }
+
+// uninvited tells that the authorization endpoint can't be found. While nothing else is wrong, there is time; and while there is a refresh
+// token, only its own failures count.
 func (r *Reconciler) uninvited(ctx context.Context, o *observation, p *plan, err error) (*result, error) {
-	if p.problem != nil {
+	if p.problem != nil && p.keep.RefreshToken.IsEmpty() {
 		return r.failed(ctx, o, p, err)
 	}
 	outcome := p.unchanged(o)

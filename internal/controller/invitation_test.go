@@ -1,0 +1,80 @@
+package controller_test
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/oauth/oauthtest"
+)
+
+func TestAnIssuerThatCannotBeReadIsNotAskedInCircles(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		fault     oauthtest.Fault
+		reason    string
+		documents int           // of one attempt
+		pause     time.Duration // until the next one
+	}{
+		"it is away":              {oauthtest.Drop(), v1alpha1.ReasonVendorUnavailable, 1, 6 * time.Second},
+		"it has no such document": {oauthtest.Status(404, "text/html", "<p>no</p>"), v1alpha1.ReasonInvalidSpec, 2, 7 * time.Hour},
+		"it asks for a pause":     {oauthtest.TooManyRequests(oauthtest.InSeconds(30)), v1alpha1.ReasonRateLimited, 1, 40 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clock := fakeTime()
+			w := newWorld(t, withClock(clock), withPlatform(withPortal))
+			takeBack := w.vendor.Fail(oauthtest.Match{Endpoint: oauthtest.DiscoveryEndpoint}, test.fault)
+			w.interactive("api", consented(), discovering(w, ""))
+			w.awaitReady("api", metav1.ConditionFalse, test.reason)
+			for range 3 {
+				w.poke("api")
+				w.settled()
+			}
+			if got := w.documents(); got != test.documents {
+				t.Errorf("the issuer was asked for %d documents at one time, want %d", got, test.documents)
+			}
+			if got := w.oauthToken("api").Status.Failures.Count; got != 1 {
+				t.Errorf("%d failures are counted of one", got)
+			}
+			w.awaitReady("api", metav1.ConditionFalse, test.reason)
+			takeBack()
+			w.pass(clock, test.pause, "api")
+			w.awaitReady("api", metav1.ConditionFalse, v1alpha1.ReasonAuthorizationRequired)
+			w.eventually(func() string {
+				if authorization := w.oauthToken("api").Status.Authorization; authorization == nil || authorization.URL == "" {
+					return "there is no link although the issuer is back"
+				}
+				return ""
+			})
+		})
+	}
+}
+
+func TestAnInvitationThatFailsIsNoFailedRefresh(t *testing.T) {
+	t.Parallel()
+	clock := fakeTime()
+	w := newWorld(t, withClock(clock), withPlatform(withPortal))
+	scoped := func(scopes ...v1alpha1.Scope) func(*v1alpha1.OAuthToken) {
+		return func(o *v1alpha1.OAuthToken) { o.Spec.Scopes = scopes }
+	}
+	client := consented()
+	client.Scopes = []string{"read", "write"}
+	w.interactive("api", client, discovering(w, ""), scoped("read"))
+	w.authorize("api").outcome()
+	w.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+	w.settled()
+	w.vendor.Fail(oauthtest.Match{Endpoint: oauthtest.DiscoveryEndpoint}, oauthtest.Drop())
+	clock.Step(61 * time.Minute) // the token has ended, and the document is to be read again
+	edit(w, w.oauthToken("api"), scoped("read", "write"))
+	w.awaitReady("api", metav1.ConditionFalse, v1alpha1.ReasonVendorUnavailable)
+	for range 3 {
+		w.poke("api")
+		w.settled()
+	}
+	if got := w.oauthToken("api").Status.Failures.Count; got != 1 {
+		t.Errorf("%d failures are counted, want that of the refresh", got)
+	}
+}
