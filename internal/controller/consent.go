@@ -141,7 +141,9 @@ func (r *plan) lookAgain(o *observation) time.Time {
 }
 
 // saidByIssuer tells whether a failure may be discovery's.
-func saidByIssuer(reason string) bool { return selfHealing(reason) || reason == v1alpha1.ReasonInvalidSpec }
+func saidByIssuer(reason string) bool {
+	return selfHealing(reason) || reason == v1alpha1.ReasonInvalidSpec
+}
 
 // uninvited tells that the authorization endpoint can't be found. While nothing else is wrong, there is time; and while there is a refresh
 // token, only its own failures count.

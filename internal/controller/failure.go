@@ -96,19 +96,26 @@ func (r *Reconciler) settle(ctx context.Context, o *observation, p *plan, failur
 		return nil
 	case p.exchange.means == byAssertion:
 		keep = keep.withoutSpent(spentHash(p.exchange.credential.Reveal()))
-	case failure.Class == oauth.Reauthorize:
+	case p.interrupts(failure): // whatever it says: only a 4xx is a definite answer
+		r.doubt(ctx, o, p, outcome)
+		return nil
+	case refusesForGood(failure):
 		live, err := r.liveSecret(ctx, stateKey(o.token))
 		if err != nil {
 			return fmt.Errorf("read the state Secret after the refresh token was refused: %w", err)
 		}
-		if overtaken(parseState(live), keep) {
+		if live != nil && !isOurState(o.token, live) {
+			o.state = live
+			outcome.problem = stateConflict(o) // nothing in it is ours, and there is nothing to save
+			return nil
+		}
+		present := parseState(live)
+		if overtaken(present, keep) {
 			r.giveWay(o, p, outcome)
 			return nil
 		}
+		keep.Consent = keep.Consent.Onto(present.Consent) // somebody may have opened the link meanwhile
 		o.state, keep = live, keep.withoutRefreshToken()
-	case p.interrupts(failure):
-		r.doubt(ctx, o, p, outcome)
-		return nil
 	default:
 		keep.Intent = nil
 	}
@@ -121,13 +128,16 @@ func (r *Reconciler) settle(ctx context.Context, o *observation, p *plan, failur
 		return nil
 	}
 	o.state, p.keep, outcome.keep = saved, keep, keep
-	if failure.Class == oauth.Reauthorize {
+	if refusesForGood(failure) {
 		if _, obstacle := chooseExchange(r.Clock.Now(), p.flow, o, keep, p.served(r.Clock.Now())); obstacle != nil {
 			outcome.failWith(obstacle)
 		}
 	}
 	return nil
 }
+
+// refusesForGood tells whether a refresh token was refused by a definite answer.
+func refusesForGood(failure *oauth.Error) bool { return failure.Class == oauth.Reauthorize && !failure.Ambiguous() }
 
 // overtaken tells whether another process has stored a refresh token that this one does not know.
 func overtaken(present, known keepsake) bool {

@@ -7,6 +7,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/consent"
+	"tokensync.dev/tokensync/internal/oauth"
 	"tokensync.dev/tokensync/internal/oauth/oauthtest"
 )
 
@@ -77,4 +79,35 @@ func TestAnInvitationThatFailsIsNoFailedRefresh(t *testing.T) {
 	if got := w.oauthToken("api").Status.Failures.Count; got != 1 {
 		t.Errorf("%d failures are counted, want that of the refresh", got)
 	}
+}
+
+func TestARefusedRefreshLeavesAloneWhatAPersonHasBegunMeanwhile(t *testing.T) {
+	t.Parallel()
+	clock := fakeTime()
+	w := newWorld(t, withClock(clock), withPlatform(withPortal))
+	w.interactive("api", consented(), func(o *v1alpha1.OAuthToken) {
+		o.Spec.Renewal = &v1alpha1.Renewal{RefreshTokenLifetime: new(v1alpha1.Duration("1h"))} // its end is near after half an hour
+	})
+	w.authorize("api").outcome()
+	served := w.awaitServed("api", "")
+	w.settled()
+	w.pass(clock, 31*time.Minute, "api")
+	link := w.link("api", oauth.Sensitive{})
+	release, old := make(chan struct{}), w.stored("api")
+	w.vendor.Fail(oauthtest.Match{ClientID: "api", Grant: oauthtest.RefreshToken}, oauthtest.Held(release), oauthtest.Times(1))
+	w.pass(clock, 14*time.Minute, "api")
+	w.eventually(func() string {
+		if w.vendor.Count(oauthtest.Match{ClientID: "api", Grant: oauthtest.RefreshToken, Outcome: oauthtest.Pending}) == 1 {
+			return ""
+		}
+		return "no refresh is under way"
+	})
+	v := w.setOut("api", link)
+	v.comesBack(v.consents())
+	w.vendor.Revoke(old)
+	close(release)
+	if outcome := v.outcome(); outcome.Result != consent.Completed {
+		t.Errorf("the person's attempt ended as %+v", outcome)
+	}
+	w.awaitServed("api", served)
 }

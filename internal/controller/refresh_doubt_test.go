@@ -26,6 +26,8 @@ func lost() map[string]struct {
 		spent bool
 	}{
 		"status-500":          {oauthtest.Status(500, "text/plain", "oops"), false},
+		"refused-with-500":    {oauthtest.Status(500, "application/json", `{"error":"invalid_grant"}`), false},
+		"refused-with-200":    {oauthtest.ErrorWithStatus200("invalid_grant"), false},
 		"status-502":          {oauthtest.Status(502, "text/html", "<html>"), false},
 		"status-404":          {oauthtest.Status(404, "text/html", "<html>"), false},
 		"status-503":          {oauthtest.Unavailable(nil), false},
