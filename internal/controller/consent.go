@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/consent"
 	"tokensync.dev/tokensync/internal/oauth"
@@ -62,7 +64,7 @@ func consentSoon(keep keepsake) time.Time {
 // tidyConsent ends what time has ended of attempts to authorize.
 func (r *plan) tidyConsent(now time.Time) {
 	var wanted *oauth.AuthorizationRequest
-	if r.flow != nil && r.flow.IsInteractive() && !r.flow.NeedsDiscovery() && !r.flow.NeedsAuthorizationEndpoint() {
+	if r.flow != nil && r.flow.IsInteractive() && !needsIssuer(r.flow) {
 		if request, err := r.flow.AuthorizationRequest(r.portalURL + callbackPath); err == nil {
 			wanted = &request
 		}
@@ -77,14 +79,21 @@ func (r *Reconciler) invite(ctx context.Context, o *observation, p *plan) (*resu
 		return outcome, nil
 	}
 	now, keep, ticket := r.Clock.Now(), p.keep, oauth.Sensitive{}
+	endpoint, key := gateKey(p.flow), client.ObjectKeyFromObject(o.token)
 	if consentWanted(now, o.token, p.flow, outcome) == nil {
 		keep.Consent = keep.Consent.Withdraw()
+		r.aside.renounce(now, endpoint, key, false, time.Time{})
 	} else {
 		if again := p.lookAgain(o); again.After(now) {
 			outcome.problem, outcome.at = failureProblem(o.token.Status.Failures), earliest(outcome.at, again)
 			return outcome, nil
 		}
-		offer, err := r.offer(ctx, p)
+		if needsIssuer(p.flow) && !r.aside.enter(now, endpoint, key, p.urgency()) {
+			outcome.at = earliest(outcome.at, now.Add(waitingRecheck))
+			return outcome, nil
+		}
+		offer, err := r.offer(ctx, o, p)
+		r.aside.leave(r.Clock.Now(), endpoint, key)
 		if err != nil {
 			return r.uninvited(ctx, o, p, err)
 		}
@@ -131,7 +140,7 @@ func nextAfter(now, at time.Time) time.Time {
 // lookAgain is when an issuer is asked once more that could not be read; zero: it may be asked now, or need not be. What the issuer said is
 // told apart by its reason from what the token endpoint refuses for good: that is no reason not to make a link.
 func (r *plan) lookAgain(o *observation) time.Time {
-	if !r.flow.NeedsDiscovery() && !r.flow.NeedsAuthorizationEndpoint() || !r.keep.RefreshToken.IsEmpty() || !r.failuresCurrent(o.token) {
+	if !needsIssuer(r.flow) || !r.keep.RefreshToken.IsEmpty() || !r.failuresCurrent(o.token) {
 		return time.Time{}
 	}
 	if failures := o.token.Status.Failures; saidByIssuer(failures.Reason) {
@@ -139,6 +148,9 @@ func (r *plan) lookAgain(o *observation) time.Time {
 	}
 	return time.Time{}
 }
+
+// needsIssuer tells whether endpoints have to be found by discovery.
+func needsIssuer(flow *oauth.Flow) bool { return flow.NeedsDiscovery() || flow.NeedsAuthorizationEndpoint() }
 
 // saidByIssuer tells whether a failure may be discovery's.
 func saidByIssuer(reason string) bool {
@@ -165,8 +177,8 @@ func storedKeepsake(o *observation) keepsake {
 }
 
 // offer is what a person is asked to consent to. It takes discovery where the authorization endpoint is not known.
-func (r *Reconciler) offer(ctx context.Context, p *plan) (consent.Offer, error) {
-	flow, err := r.discovered(ctx, p.flow)
+func (r *Reconciler) offer(ctx context.Context, o *observation, p *plan) (consent.Offer, error) {
+	flow, err := r.discovered(ctx, o, &r.aside, p.flow)
 	if err != nil {
 		return consent.Offer{}, err
 	}
@@ -181,13 +193,16 @@ func (r *Reconciler) offer(ctx context.Context, p *plan) (consent.Offer, error) 
 	return consent.Offer{Vendor: flow.Vendor.Name, Title: title, Scopes: flow.Scopes, Request: request}, nil
 }
 
-// discovered is the flow with endpoints that discovery finds, where it needs some.
-func (r *Reconciler) discovered(ctx context.Context, flow *oauth.Flow) (*oauth.Flow, error) {
-	if !flow.NeedsDiscovery() && !flow.NeedsAuthorizationEndpoint() {
+// discovered is the flow with endpoints that discovery finds, where it needs some. A gate that was passed is told of failures alone, since
+// metadata may have been known before.
+func (r *Reconciler) discovered(ctx context.Context, o *observation, passed *gate, flow *oauth.Flow) (*oauth.Flow, error) {
+	if !needsIssuer(flow) {
 		return flow, nil
 	}
+	started := r.Clock.Now()
 	metadata, err := r.Vendors.Discover(ctx, flow.Endpoints.IssuerURL, flow.CABundle)
 	if err != nil {
+		r.hear(passed, gateKey(flow), client.ObjectKeyFromObject(o.token), started, err)
 		return nil, err
 	}
 	return flow.WithMetadata(metadata)

@@ -137,7 +137,9 @@ func (r *Reconciler) settle(ctx context.Context, o *observation, p *plan, failur
 }
 
 // refusesForGood tells whether a refresh token was refused by a definite answer.
-func refusesForGood(failure *oauth.Error) bool { return failure.Class == oauth.Reauthorize && !failure.Ambiguous() }
+func refusesForGood(failure *oauth.Error) bool {
+	return failure.Class == oauth.Reauthorize && !failure.Ambiguous()
+}
 
 // overtaken tells whether another process has stored a refresh token that this one does not know.
 func overtaken(present, known keepsake) bool {

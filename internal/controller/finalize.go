@@ -50,6 +50,7 @@ func (r *Reconciler) finalize(ctx context.Context, o *observation) (ctrl.Result,
 	if !controllerutil.ContainsFinalizer(o.token, v1alpha1.RevokeFinalizer) {
 		return ctrl.Result{}, nil
 	}
+	r.gate.forget(r.Clock.Now(), client.ObjectKeyFromObject(o.token))
 	if _, done := r.revoked.Load(o.token.UID); !done {
 		n, retry := r.revoke(ctx, o)
 		if (retry || o.saving) && r.Clock.Since(o.token.DeletionTimestamp.Time) < revocationLimit { // what is being saved is to be revoked, too
@@ -116,12 +117,13 @@ func (r *Reconciler) revoke(ctx context.Context, o *observation) (*notice, bool)
 	if err != nil {
 		return revocationFailed("the target Secret can't be read"), true
 	}
+	endpoint, key := gateKey(flow), client.ObjectKeyFromObject(o.token)
+	if !r.aside.enter(r.Clock.Now(), endpoint, key, o.token.DeletionTimestamp.Time) {
+		return revocationFailed("too many requests to the vendor were left unanswered for this one to be sent"), true
+	}
+	defer func() { r.aside.leave(r.Clock.Now(), endpoint, key) }()
 	if flow.NeedsDiscovery() {
-		metadata, err := r.Vendors.Discover(ctx, flow.Endpoints.IssuerURL, flow.CABundle)
-		if err != nil {
-			return revocationFailed(err.Error()), true
-		}
-		if flow, err = flow.WithMetadata(metadata); err != nil {
+		if flow, err = r.discovered(ctx, o, &r.aside, flow); err != nil {
 			return revocationFailed(err.Error()), true
 		}
 	}
@@ -130,7 +132,10 @@ func (r *Reconciler) revoke(ctx context.Context, o *observation) (*notice, bool)
 		return revocationFailed("the vendor has no revocation endpoint that is known: set spec.endpoints.revocationURL"), false
 	}
 	for _, request := range requests {
-		if err := r.Vendors.Revoke(ctx, request); err != nil {
+		started := r.Clock.Now()
+		err := r.Vendors.Revoke(ctx, request)
+		r.hear(&r.aside, endpoint, key, started, err)
+		if err != nil {
 			return revocationFailed(err.Error()), true
 		}
 	}

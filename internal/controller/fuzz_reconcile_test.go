@@ -129,7 +129,7 @@ func newRig(t *testing.T, vendor *answering, catalogue *oauth.Catalogue, objects
 	r.hasher = testHasher()
 	r.planner = planner{platform: r.Platform, hasher: r.hasher}
 	r.called = make(chan event.TypedGenericEvent[client.ObjectKey], callBuffer)
-	r.gate.call = r.call
+	r.gate.call, r.aside.call = r.call, r.call
 	r.saver = saver{client: r.Client, live: r.Live, clock: r.Clock, done: r.call}
 	r.metrics = newMetrics()
 	return r

@@ -2,7 +2,6 @@ package controller
 
 import (
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -38,6 +37,7 @@ type entrance struct {
 	pauses  map[string]time.Time           // by client_id: until when
 	width   int                            // how many places there are
 	narrow  time.Time                      // until when width is less than it may be
+	hanging map[client.ObjectKey]bool      // whose last request hung, while width is less than it may be
 }
 
 // enter tells whether a request may be made now. If not, the object is called later. urgency is since or from when pods are left without a token.
@@ -51,7 +51,7 @@ func (g *gate) enter(now time.Time, endpoint string, key client.ObjectKey, urgen
 		g.mu.Unlock()
 		return true
 	}
-	e.waiting.put(key, urgency)
+	e.waiting.put(key, urgency, e.hanging[key])
 	next := e.next(now) // a free place goes to the most urgent one, whoever asks first
 	_, admitted := e.granted[key]
 	if admitted {
@@ -82,18 +82,32 @@ func (g *gate) renounce(now time.Time, endpoint string, key client.ObjectKey, pa
 		delete(e.granted, key)
 		e.waiting.drop(key)
 		if paused && !e.throttled(now).IsZero() {
-			e.waiting.put(key, urgency)
+			e.waiting.put(key, urgency, e.hanging[key])
 		}
 	})
 }
 
 // forget drops somebody who is gone from all queues.
-func (g *gate) forget(now time.Time, key client.ObjectKey) {
+func (g *gate) forget(now time.Time, key client.ObjectKey) { g.keepTo(now, "", key) }
+
+// keepTo drops somebody from the queues of all endpoints but one.
+func (g *gate) keepTo(now time.Time, endpoint string, key client.ObjectKey) {
 	g.mu.Lock()
-	endpoints := slices.Collect(maps.Keys(g.endpoints))
+	var left []string
+	for other, e := range g.endpoints {
+		e.expire(now)
+		switch {
+		case other == endpoint:
+		case e.knows(key):
+			delete(e.hanging, key)
+			left = append(left, other)
+		case e.isIdle():
+			delete(g.endpoints, other)
+		}
+	}
 	g.mu.Unlock()
-	for _, endpoint := range endpoints {
-		g.renounce(now, endpoint, key, false, time.Time{})
+	for _, other := range left {
+		g.renounce(now, other, key, false, time.Time{})
 	}
 }
 
@@ -108,7 +122,7 @@ func (g *gate) withdraw(now time.Time, endpoint string, change func(*entrance)) 
 	change(e)
 	e.expire(now)
 	next := e.next(now)
-	if len(e.inside)+len(e.granted)+e.waiting.len()+len(e.pauses) == 0 && e.width == maxInFlight {
+	if e.isIdle() {
 		delete(g.endpoints, endpoint)
 	}
 	g.mu.Unlock()
@@ -117,16 +131,18 @@ func (g *gate) withdraw(now time.Time, endpoint string, change func(*entrance)) 
 	}
 }
 
-// heard notes how a request ended: each that hung halves the places of its endpoint, each that was answered doubles them.
-func (g *gate) heard(now time.Time, endpoint string, hung bool) {
+// heard notes how somebody's request ended: each that hung halves the places of its endpoint, each that was answered doubles them. While there
+// are few, those whose requests hang come after those whose requests may be answered, since an endpoint may hang for some of its clients alone.
+func (g *gate) heard(now time.Time, endpoint string, key client.ObjectKey, hung bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	e := g.at(endpoint)
 	if hung {
-		e.width, e.narrow = max(1, e.width/2), now.Add(narrowFor)
+		e.width, e.narrow, e.hanging[key] = max(1, e.width/2), now.Add(narrowFor), true
 		return
 	}
-	e.width = min(maxInFlight, 2*e.width)
+	delete(e.hanging, key)
+	e.widen(min(maxInFlight, 2*e.width))
 }
 
 // pause notes that an endpoint asked a client to wait.
@@ -157,10 +173,33 @@ func (g *gate) at(endpoint string) *entrance {
 	if g.endpoints[endpoint] == nil {
 		g.endpoints[endpoint] = &entrance{
 			inside: map[client.ObjectKey]bool{}, granted: map[client.ObjectKey]time.Time{},
-			waiting: newWaiters(), pauses: map[string]time.Time{}, width: maxInFlight,
+			waiting: newWaiters(), pauses: map[string]time.Time{}, width: maxInFlight, hanging: map[client.ObjectKey]bool{},
 		}
 	}
 	return g.endpoints[endpoint]
+}
+
+// isIdle tells whether there is nothing to remember.
+func (e *entrance) isIdle() bool {
+	return len(e.inside)+len(e.granted)+e.waiting.len()+len(e.pauses) == 0 && e.width == maxInFlight
+}
+
+// knows tells whether somebody has a place in a queue, or is known as one whose requests hang.
+func (e *entrance) knows(key client.ObjectKey) bool {
+	_, called := e.granted[key]
+	return called || e.waiting.has(key) || e.hanging[key]
+}
+
+// widen gives an endpoint more places. With all of them, urgency alone counts again.
+func (e *entrance) widen(width int) {
+	e.width = width
+	if width < maxInFlight {
+		return
+	}
+	for key := range e.hanging {
+		e.waiting.forgive(key)
+	}
+	clear(e.hanging)
 }
 
 // admit lets somebody in.
@@ -200,6 +239,6 @@ func (e *entrance) expire(now time.Time) {
 	maps.DeleteFunc(e.granted, func(_ client.ObjectKey, until time.Time) bool { return !until.After(now) })
 	maps.DeleteFunc(e.pauses, func(_ string, until time.Time) bool { return !until.After(now) })
 	if !e.narrow.After(now) {
-		e.width = maxInFlight
+		e.widen(maxInFlight)
 	}
 }

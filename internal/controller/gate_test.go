@@ -176,7 +176,7 @@ func TestAnEndpointThatHangsHasOnePlaceUntilItAnswers(t *testing.T) {
 	c := newCrowd()
 	c.fill(t)
 	for i := range maxInFlight {
-		c.heard(noon, gateEndpoint, true)
+		c.heard(noon, gateEndpoint, named(fmt.Sprintf("inside-%02d", i)), true)
 		c.leave(noon, gateEndpoint, named(fmt.Sprintf("inside-%02d", i)))
 	}
 	places := func(now time.Time, endpoint string) (admitted int) {
@@ -198,17 +198,65 @@ func TestAnEndpointThatHangsHasOnePlaceUntilItAnswers(t *testing.T) {
 		t.Errorf("%d places at another endpoint, want %d", got, maxInFlight)
 	}
 	for _, want := range []int{2, 4, 8, 10, 10} {
-		c.heard(noon, gateEndpoint, false)
+		c.heard(noon, gateEndpoint, named("answered"), false)
 		if got := places(noon, gateEndpoint); got != want {
 			t.Errorf("%d places after another answer, want %d", got, want)
 		}
 	}
-	c.heard(noon, gateEndpoint, true)
+	c.heard(noon, gateEndpoint, named("hung"), true)
 	if got := places(noon.Add(narrowFor-time.Second), gateEndpoint); got != maxInFlight/2 {
 		t.Errorf("%d places after one request that hung, want %d", got, maxInFlight/2)
 	}
 	if got := places(noon.Add(narrowFor), gateEndpoint); got != maxInFlight {
 		t.Errorf("%d places when all that is long ago, want %d", got, maxInFlight)
+	}
+}
+
+// An endpoint may hang for some of its clients alone, such as one tenant's. Theirs are the oldest ends, since they get no new tokens.
+func TestThoseWhoseRequestsHangLeaveAPlaceToOthers(t *testing.T) {
+	c := newCrowd()
+	hangs := func(i int) client.ObjectKey { return named(fmt.Sprintf("hangs-%02d", i)) }
+	const hanging = 21
+	for i := range hanging {
+		c.enter(noon, gateEndpoint, hangs(i), noon.Add(-time.Hour))
+	}
+	for i := range hanging {
+		c.enter(noon, gateEndpoint, hangs(i), noon.Add(-time.Hour))
+		c.heard(noon, gateEndpoint, hangs(i), true)
+		c.leave(noon, gateEndpoint, hangs(i))
+	}
+	for i := range hanging { // their back-off is over
+		c.enter(noon, gateEndpoint, hangs(i), noon.Add(-time.Hour))
+	}
+	if c.enter(noon, gateEndpoint, named("healthy"), noon.Add(time.Hour)) {
+		t.Fatal("there was a place at an endpoint that hangs")
+	}
+	c.heard(noon, gateEndpoint, hangs(0), true)
+	c.leave(noon, gateEndpoint, hangs(0))
+	c.enter(noon, gateEndpoint, hangs(0), noon.Add(-time.Hour))
+	if !c.enter(noon, gateEndpoint, named("healthy"), noon.Add(time.Hour)) {
+		t.Error("those whose requests hang keep all places from one whose request may be answered")
+	}
+	for range 4 {
+		c.heard(noon, gateEndpoint, named("healthy"), false)
+	}
+	c.called = nil
+	c.enter(noon, gateEndpoint, named("newcomer"), noon)
+	c.leave(noon, gateEndpoint, named("healthy"))
+	if len(c.called) < 8 {
+		t.Errorf("%d were called to the ten places of an endpoint that answers again", len(c.called))
+	}
+}
+
+func TestWhoGoesElsewhereLeavesTheQueue(t *testing.T) {
+	c := newCrowd()
+	c.fill(t)
+	c.enter(noon, gateEndpoint, named("mover"), noon)
+	c.enter(noon, gateEndpoint, named("next"), noon.Add(time.Hour))
+	c.keepTo(noon, otherGate, named("mover"))
+	c.leave(noon, gateEndpoint, named("inside-00"))
+	if diff := cmp.Diff([]string{"next"}, c.called); diff != "" {
+		t.Errorf("called (-want +got):\n%s", diff)
 	}
 }
 
@@ -294,7 +342,7 @@ func TestTheGateForgetsEndpointsThatNobodyUses(t *testing.T) {
 	for i := range 100 {
 		endpoint := fmt.Sprintf("https://n%d.acme.example/token", i)
 		c.enter(noon, endpoint, named("x"), time.Time{})
-		c.heard(noon, endpoint, i%2 == 0)
+		c.heard(noon, endpoint, named("somebody"), i%2 == 0)
 		c.leave(noon, endpoint, named("x"))
 	}
 	c.forget(noon.Add(narrowFor), named("x"))

@@ -51,7 +51,8 @@ type Reconciler struct {
 	answers answers
 	reports reports
 	repairs repairs
-	gate    gate
+	gate    gate // of token requests
+	aside   gate // of what vendors are asked beside: revocations, and where a link leads
 	saver   saver
 	unsent  unsent
 	revoked sync.Map // the UIDs of OAuthTokens whose finalizer stands though there is nothing to revoke any more; it may be lost
@@ -80,9 +81,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, err
 	}
 	p := r.planner.plan(r.Clock.Now(), o, r.pausedUntil)
-	if p.step != stepRequest && p.flow != nil {
-		r.gate.renounce(r.Clock.Now(), gateKey(p.flow), request.NamespacedName, p.decision.Reason == renewal.Paused, p.urgency())
-	}
+	r.queue(o, p)
 	outcome, err := r.carryOut(ctx, o, p)
 	if err == nil {
 		return r.report(ctx, o, p, outcome)
@@ -93,6 +92,19 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	_, unreported := r.report(ctx, o, p, outcome)
 	return ctrl.Result{}, errors.Join(err, unreported)
+}
+
+// queue leaves the queues in which there is nothing to wait for: after a change of the endpoint, and with nothing to request.
+func (r *Reconciler) queue(o *observation, p *plan) {
+	now, key := r.Clock.Now(), client.ObjectKeyFromObject(o.token)
+	if p.flow == nil {
+		r.gate.forget(now, key)
+		return
+	}
+	r.gate.keepTo(now, gateKey(p.flow), key)
+	if p.step != stepRequest {
+		r.gate.renounce(now, gateKey(p.flow), key, p.decision.Reason == renewal.Paused, p.urgency())
+	}
 }
 
 // Wait returns when no refresh token is left to save. The process ends after it.
@@ -126,6 +138,7 @@ func (r *Reconciler) pausedUntil(flow *oauth.Flow) time.Time {
 // forget drops what memory holds of an OAuthToken that is gone.
 func (r *Reconciler) forget(key types.NamespacedName) {
 	r.gate.forget(r.Clock.Now(), key)
+	r.aside.forget(r.Clock.Now(), key)
 	uid := r.metrics.forget(key)
 	r.answers.drop(uid)
 	r.reports.drop(uid)

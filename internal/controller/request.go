@@ -48,9 +48,7 @@ func (r *Reconciler) request(ctx context.Context, o *observation, p *plan) (*res
 	} else if found {
 		return r.carryOut(ctx, o, r.planner.plan(r.Clock.Now(), o, r.pausedUntil))
 	}
-	started := r.Clock.Now()
 	token, err := r.exchange(ctx, o, p)
-	r.gate.heard(r.Clock.Now(), endpoint, hung(r.Clock.Since(started), err))
 	if err == nil {
 		leave() // others need not wait until the answer is written; after a failure the pause is noted first
 	}
@@ -66,10 +64,14 @@ func (r *Reconciler) request(ctx context.Context, o *observation, p *plan) (*res
 	return r.succeeded(ctx, o, p, token)
 }
 
-// hung tells whether a request was left without an answer for long.
-func hung(took time.Duration, err error) bool {
-	failure, ok := errors.AsType[*oauth.Error](err)
-	return ok && failure.Class == oauth.Transient && took >= longWait
+// hear tells a gate how a request ended that began at a time. What reached nobody, and did not take long, says nothing.
+func (r *Reconciler) hear(g *gate, endpoint string, key client.ObjectKey, started time.Time, err error) {
+	now := r.Clock.Now()
+	failure, failed := errors.AsType[*oauth.Error](err)
+	hung := failed && failure.Class == oauth.Transient && now.Sub(started) >= longWait
+	if hung || err == nil || failed && failure.Sent {
+		g.heard(now, endpoint, key, hung)
+	}
 }
 
 // gateKey is what requests are counted by: the endpoint.
@@ -84,7 +86,7 @@ func gateKey(flow *oauth.Flow) string {
 // that is no *oauth.Error is the API server's, and nothing was sent.
 func (r *Reconciler) exchange(ctx context.Context, o *observation, p *plan) (*oauth.Token, error) {
 	if p.exchange.attempt != nil {
-		flow, err := r.discovered(ctx, p.flow)
+		flow, err := r.discovered(ctx, o, &r.gate, p.flow)
 		if err != nil {
 			return nil, err
 		}
@@ -92,11 +94,8 @@ func (r *Reconciler) exchange(ctx context.Context, o *observation, p *plan) (*oa
 	}
 	flow := p.flow
 	if flow.NeedsDiscovery() {
-		metadata, err := r.Vendors.Discover(ctx, flow.Endpoints.IssuerURL, flow.CABundle)
-		if err != nil {
-			return nil, err
-		}
-		if flow, err = flow.WithMetadata(metadata); err != nil {
+		var err error
+		if flow, err = r.discovered(ctx, o, &r.gate, flow); err != nil {
 			return nil, err
 		}
 	}
@@ -118,6 +117,7 @@ func (r *Reconciler) send(ctx context.Context, o *observation, p *plan, request 
 	defer r.announce(ctx, o, p)()
 	started := r.Clock.Now()
 	token, err := r.Vendors.Token(ctx, request)
+	r.hear(&r.gate, gateKey(p.flow), client.ObjectKeyFromObject(o.token), started, err)
 	r.metrics.observeRequest(p.flow, r.Clock.Since(started), err)
 	return token, err
 }

@@ -321,3 +321,30 @@ func TestARenamedTargetThatIsToBeRevokedGoesUnlessItWasToStay(t *testing.T) {
 		t.Errorf("after the deletion: second %t, kept %t", th.exists("second"), th.exists("kept"))
 	}
 }
+
+func TestRevocationsThatHangLeaveWorkersToOthers(t *testing.T) {
+	t.Parallel()
+	const workers = 12
+	w := newWorld(t, withClock(fakeTime()), func(w *world) { w.workers = workers })
+	never := make(chan struct{})
+	defer close(never)
+	w.vendor.Fail(oauthtest.Match{Endpoint: oauthtest.RevocationEndpoint}, oauthtest.Held(never))
+	var names []string
+	for i := range workers + 2 {
+		names = append(names, fmt.Sprintf("going-%02d", i))
+		w.createPlain(names[i], oauthtest.Client{}, revoking(w))
+	}
+	for _, name := range names {
+		w.awaitServed(name, "")
+	}
+	for _, name := range names {
+		w.delete(named(name))
+	}
+	w.awaitRevocations(10)
+	w.createPlain("stays", oauthtest.Client{})
+	w.awaitServed("stays", "")
+	w.settled()
+	if n := w.vendor.Count(oauthtest.Match{Endpoint: oauthtest.RevocationEndpoint}); n != 10 {
+		t.Errorf("%d revocations are under way at one endpoint, want 10", n)
+	}
+}

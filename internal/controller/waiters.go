@@ -13,11 +13,12 @@ const waiterDegree = 8
 
 // waiter is somebody who waits for a place at an endpoint.
 type waiter struct {
+	hung    bool      // the last request was not answered, so that others come first
 	urgency time.Time // since or from when pods are left without a token
 	key     client.ObjectKey
 }
 
-// waiters are a queue by urgency, and by name where that is equal. There may be ten thousand.
+// waiters are a queue: first those whose last request did not hang, by urgency, and by name where that is equal. There may be ten thousand.
 type waiters struct {
 	byKey   map[client.ObjectKey]waiter
 	ordered *btree.BTreeG[waiter]
@@ -29,10 +30,15 @@ func newWaiters() waiters {
 
 func (w waiters) len() int { return len(w.byKey) }
 
-// put adds somebody, or changes the urgency of somebody who waits already.
-func (w waiters) put(key client.ObjectKey, urgency time.Time) {
+func (w waiters) has(key client.ObjectKey) bool {
+	_, waits := w.byKey[key]
+	return waits
+}
+
+// put adds somebody, or changes the place of somebody who waits already.
+func (w waiters) put(key client.ObjectKey, urgency time.Time, hung bool) {
 	w.drop(key)
-	added := waiter{urgency: urgency, key: key}
+	added := waiter{hung: hung, urgency: urgency, key: key}
 	w.byKey[key] = added
 	w.ordered.ReplaceOrInsert(added)
 }
@@ -45,7 +51,14 @@ func (w waiters) drop(key client.ObjectKey) {
 	}
 }
 
-// takeFirst removes the one who is left without a token first. There is one.
+// forgive lets urgency alone count for somebody who waits.
+func (w waiters) forgive(key client.ObjectKey) {
+	if waits, known := w.byKey[key]; known {
+		w.put(key, waits.urgency, false)
+	}
+}
+
+// takeFirst removes the first one. There is one.
 func (w waiters) takeFirst() client.ObjectKey {
 	first, _ := w.ordered.DeleteMin()
 	delete(w.byKey, first.key)
@@ -53,5 +66,8 @@ func (w waiters) takeFirst() client.ObjectKey {
 }
 
 func (a waiter) before(b waiter) bool {
+	if a.hung != b.hung {
+		return b.hung
+	}
 	return cmp.Or(a.urgency.Compare(b.urgency), cmp.Compare(a.key.Namespace, b.key.Namespace), cmp.Compare(a.key.Name, b.key.Name)) < 0
 }

@@ -86,7 +86,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, manager ctrl.Manager)
 	r.hasher = hasher{key: r.HashKey}
 	r.planner = planner{platform: r.Platform, hasher: r.hasher}
 	r.called = make(chan event.TypedGenericEvent[client.ObjectKey], callBuffer)
-	r.gate.call = r.call
+	r.gate.call, r.aside.call = r.call, r.call
 	r.saver = saver{client: r.Client, live: r.Live, clock: r.Clock, done: r.call}
 	r.metrics = newMetrics()
 	if err := index(ctx, manager.GetFieldIndexer()); err != nil {
