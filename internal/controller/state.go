@@ -21,6 +21,7 @@ import (
 const (
 	keyRefreshInProgress = "refresh_in_progress"
 	keySpent             = "spent"
+	keyTakenBy           = "taken_by"
 	keyWarnings          = "warnings"
 )
 
@@ -37,6 +38,7 @@ type keepsake struct {
 	Previous     refreshToken   // the one before a first one from the credentials replaced it, until that proves good
 	Intent       *intent        // a use of the refresh token or a seed whose result is not known
 	Spent        []string       // hashes of seeds and assertions that were sent, oldest first
+	TakenBy      string         // the mark of who took a code or an assertion last (see unsent), until the next write
 	Warnings     []string       // expiry warnings already given for this refresh token
 	Consent      consent.Record // a person's consent, while it is asked for and after
 }
@@ -83,6 +85,7 @@ func parseState(secret *corev1.Secret) keepsake {
 	k := keepsake{
 		Previous: parseRefreshToken(secret.Data, prefixPrevious),
 		Spent:    strings.Fields(text(keySpent)),
+		TakenBy:  text(keyTakenBy),
 		Warnings: strings.Fields(text(keyWarnings)),
 		Consent:  consent.Parse(secret.Data[consent.Key]),
 	}
@@ -107,6 +110,7 @@ func (k keepsake) data() map[string][]byte {
 	k.held().put("", put)
 	k.Previous.put(prefixPrevious, put)
 	put(keySpent, strings.Join(k.Spent, "\n"))
+	put(keyTakenBy, k.TakenBy)
 	put(keyWarnings, strings.Join(k.Warnings, "\n"))
 	put(consent.Key, string(k.Consent.Encode()))
 	if k.Intent != nil {
@@ -170,14 +174,6 @@ func (k keepsake) ending(at time.Time, life time.Duration) keepsake {
 	return k
 }
 
-// withoutUnsent drops an intent of a mark by which nothing was sent.
-func (k keepsake) withoutUnsent(mark string) keepsake {
-	if k.Intent != nil && mark != "" && k.Intent.Mark == mark {
-		k.Intent = nil
-	}
-	return k
-}
-
 // withoutRefreshToken drops a refresh token that the vendor refused. The one before a seed comes back with its own binding and end.
 func (k keepsake) withoutRefreshToken() keepsake {
 	k = k.holding(k.Previous)
@@ -212,7 +208,7 @@ func stateSecret(token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) *c
 }
 
 func keepsakeKeys() []string {
-	keys := []string{keyRefreshInProgress, keySpent, keyWarnings, consent.Key}
+	keys := []string{keyRefreshInProgress, keySpent, keyTakenBy, keyWarnings, consent.Key}
 	for _, prefix := range []string{"", prefixPrevious} {
 		keys = append(keys, prefix+keyRefreshToken, prefix+keyRefreshTokenIssuedAt, prefix+keyRefreshTokenExpiresAt,
 			prefix+keyRefreshTokenLife, prefix+keyRefreshTokenBinding)
