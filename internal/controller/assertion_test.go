@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -171,6 +172,36 @@ func TestAnAssertionThatNeverLeftIsNotSpent(t *testing.T) {
 	w.awaitReady("api", metav1.ConditionFalse, v1alpha1.ReasonVendorUnavailable)
 	edit(w, samlToken("api"), func(o *v1alpha1.OAuthToken) { o.Spec.Endpoints = nil })
 	w.awaitServed("api", "")
+}
+
+// TestAnAssertionWhoseIntentsAnswerIsLostIsSent lets the API server note the assertion as spent and lose its answer: nothing was sent to the
+// vendor, and this process knows it.
+func TestAnAssertionWhoseIntentsAnswerIsLostIsSent(t *testing.T) {
+	t.Parallel()
+	clock := fakeTime()
+	var lost atomic.Bool
+	w := newWorld(t, withClock(clock), losing(&lost))
+	ready := w.assertion()
+	count := len(w.assertions())
+	w.settled()
+	lost.Store(true)
+	w.create(credentials("api-client", "client_id", samlClient, "client_secret", "change-me", "assertion", ready), samlToken("api"))
+	served := w.awaitServed("api", "")
+	w.settled()
+	if got := len(w.assertions()) - count; got != 1 || lost.Load() {
+		t.Errorf("the assertion was sent %d times, want once; an answer was lost: %t", got, !lost.Load())
+	}
+	w.pass(clock, 20*time.Hour, "api")
+	w.awaitCondition("api", v1alpha1.ConditionRenewalFailing, metav1.ConditionTrue, v1alpha1.ReasonAwaitingCredentials)
+
+	fresh := w.assertion()
+	lost.Store(true)
+	edit(w, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "api-client"}}, func(s *corev1.Secret) { s.Data["assertion"] = []byte(fresh) })
+	w.awaitServed("api", served)
+	w.settled()
+	if got := len(w.assertions()) - count; got != 3 || lost.Load() { // the signing of the fresh one sent it, too
+		t.Errorf("the assertions were sent %d times, want 3; an answer was lost: %t", got, !lost.Load())
+	}
 }
 
 func TestAnAssertionThatWasThrottledIsSentAgain(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -442,6 +443,30 @@ func TestACodeThatTheVendorWasTooBusyForIsSentAgain(t *testing.T) {
 	w.settled()
 	if n := w.codes("api"); n != 2 {
 		t.Errorf("the code was sent %d times, want twice: 429 says that it was not looked at", n)
+	}
+}
+
+// TestACodeWhoseIntentsAnswerIsLostIsSent lets the API server take the code out and lose its answer: nothing was sent to the vendor, and this
+// process knows it.
+func TestACodeWhoseIntentsAnswerIsLostIsSent(t *testing.T) {
+	t.Parallel()
+	var lost atomic.Bool
+	w := newWorld(t, withPlatform(withPortal), withClock(fakeTime()), losing(&lost))
+	w.interactive("api", consented())
+	first := w.link("api", oauth.Sensitive{})
+	v := w.setOut("api", first)
+	w.link("api", first)
+	answer := v.consents()
+	w.settled()
+	lost.Store(true)
+	v.comesBack(answer)
+	if outcome := v.outcome(); outcome.Result != consent.Completed {
+		t.Errorf("the outcome is %+v", outcome)
+	}
+	w.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+	w.settled()
+	if n := w.codes("api"); n != 1 || lost.Load() {
+		t.Errorf("the code was sent %d times, want once; an answer was lost: %t", n, !lost.Load())
 	}
 }
 

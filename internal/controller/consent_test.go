@@ -9,7 +9,6 @@ import (
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/consent"
-	"tokensync.dev/tokensync/internal/declaration"
 	"tokensync.dev/tokensync/internal/oauth"
 )
 
@@ -40,11 +39,7 @@ func (s *scene) keep(change func(*keepsake)) {
 // request is what a browser is sent with now.
 func (s *scene) request() oauth.AuthorizationRequest {
 	s.t.Helper()
-	flow, obstacle := s.planner.resolve(s.seen, declaration.Settings(s.seen.token, s.seen.credentials.secret, s.planner.platform))
-	if obstacle != nil {
-		s.t.Fatal(obstacle.message)
-	}
-	request, err := flow.AuthorizationRequest("https://tokens.example/callback")
+	request, err := s.flow().AuthorizationRequest("https://tokens.example/callback")
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -7,5 +7,5 @@
 //	report.go    WRITE  conditions (status.go, pure), events.go, metrics.go (series.go)
 //
 // What has to be true is in objects. Memory holds only what may be lost: an answer that could not be written yet (answers.go), who
-// waits for an endpoint (gate.go), and how often something undid a repair (repairs.go).
+// waits for an endpoint (gate.go), how often something undid a repair (repairs.go), and what was announced and never sent (unsent.go).
 package controller

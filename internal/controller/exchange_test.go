@@ -333,7 +333,7 @@ func TestWhatIsKeptAfterAnAnswer(t *testing.T) {
 			text(append(now, keyRefreshToken, "second", keyWarnings, "given", keyRefreshTokenExpiresAt, formatTime(answered.Add(720*time.Hour)))...),
 		},
 		"a new grant without a refresh token drops the one that may be spent": {
-			password, byGrant, held, oauth.Token{}, nil, text(append(first, keyWarnings, "given")...),
+			password, byGrant, held, oauth.Token{}, nil, text(keyWarnings, "given"),
 		},
 		"the refresh token before a seed goes once the seed proved good": {
 			refresh, bySeed, held.withSeed(oauth.NewSensitive("seed"), "hash", bound, answered, 0),

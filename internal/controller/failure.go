@@ -143,7 +143,7 @@ func refusesForGood(failure *oauth.Error) bool {
 
 // overtaken tells whether another process has stored a refresh token that this one does not know.
 func overtaken(present, known keepsake) bool {
-	return !present.RefreshToken.IsEmpty() && !present.RefreshToken.Equal(known.RefreshToken) && !present.RefreshToken.Equal(known.Previous)
+	return !present.RefreshToken.IsEmpty() && !present.RefreshToken.Equal(known.RefreshToken) && !present.RefreshToken.Equal(known.Previous.Value)
 }
 
 // giveWay leaves what comes next to a look at what another process has stored meanwhile: nothing has failed.

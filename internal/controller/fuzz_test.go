@@ -21,6 +21,7 @@ func FuzzState(f *testing.F) {
 		secret := stateSecret(someToken(), nil, keepsake{})
 		secret.Data = map[string][]byte{
 			keyRefreshToken: refresh, keyRefreshTokenIssuedAt: issued, keyRefreshTokenExpiresAt: expires, keySpent: spent, keyRefreshTokenLife: life,
+			prefixPrevious + keyRefreshToken: refresh, prefixPrevious + keyRefreshTokenExpiresAt: expires, prefixPrevious + keyRefreshTokenLife: life,
 			"theirs": spent,
 		}
 		if begun {

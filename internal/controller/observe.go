@@ -25,7 +25,7 @@ type observation struct {
 	seedRivals  []claim         // other OAuthTokens that would spend the same first refresh token
 	answer      *answer         // a vendor's answer that is not written yet
 	saving      bool            // a refresh token is being saved
-	unsent      string          // the mark of intents after which nothing was sent; empty: none
+	unsent      use             // what was announced, maybe, and not sent
 	mendAt      time.Time       // the target is not to be mended before; zero: at once
 	lastSuccess time.Time       // when the last token was requested, as far as memory tells
 }
@@ -43,7 +43,7 @@ func (r *Reconciler) observe(ctx context.Context, key client.ObjectKey) (*observ
 		return nil, client.IgnoreNotFound(err)
 	}
 	r.reports.take(token)
-	o := &observation{token: token, answer: r.answers.get(token.UID), saving: r.saver.busy(token.UID), unsent: r.unsent.mark(token.UID)}
+	o := &observation{token: token, answer: r.answers.get(token.UID), saving: r.saver.busy(token.UID), unsent: r.unsent.last(token.UID)}
 	o.mendAt, o.lastSuccess = r.repairs.allowedAt(token.UID), r.repairs.lastSuccess(token.UID)
 	for _, read := range []func(context.Context, *observation) error{
 		r.observeCredentials, r.observeTarget, r.observeFormerTargets, r.observeState, r.observeRivals,

@@ -149,7 +149,7 @@ func keepsakeAfter(o *observation, p *plan, token *oauth.Token) keepsake {
 	}
 	keep.Intent = nil
 	if refreshed {
-		keep.Previous = oauth.Sensitive{}
+		keep.Previous = refreshToken{}
 	}
 	if p.exchange.attempt != nil {
 		keep = keep.completed(o, p, token)

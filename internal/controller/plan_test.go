@@ -45,16 +45,22 @@ func newScene(t *testing.T) *scene {
 	return s
 }
 
+// flow is that of the present spec and credentials.
+func (s *scene) flow() *oauth.Flow {
+	s.t.Helper()
+	flow, obstacle := s.planner.resolve(s.seen, declaration.Settings(s.seen.token, s.seen.credentials.secret, s.planner.platform))
+	if obstacle != nil {
+		s.t.Fatal(obstacle.message)
+	}
+	return flow
+}
+
 // issue puts a token into the target, for the present spec and credentials.
 func (s *scene) issue(at time.Time, life time.Duration) {
 	s.t.Helper()
 	settings := declaration.Settings(s.seen.token, s.seen.credentials.secret, s.planner.platform)
-	flow, obstacle := s.planner.resolve(s.seen, settings)
-	if obstacle != nil {
-		s.t.Fatal(obstacle.message)
-	}
 	s.target(issued{AccessToken: "secret", TokenType: "Bearer", record: record{
-		IssuedAt: at, ExpiresAt: at.Add(life), RequestHash: s.planner.fingerprint(settings, flow).String(),
+		IssuedAt: at, ExpiresAt: at.Add(life), RequestHash: s.planner.fingerprint(settings, s.flow()).String(),
 	}})
 	s.seen.token.Status.SecretName = targetName(s.seen.token)
 	s.seen.token.Status.IssuedAt, s.seen.token.Status.ExpiresAt = stamp(at), stamp(at.Add(life))
@@ -67,6 +73,13 @@ func (s *scene) target(t issued) {
 		s.t.Fatal(err)
 	}
 	s.seen.target = viewTarget(s.seen.token, hashed(rendered.secret()))
+}
+
+// seedRefused leaves the refresh token before a seed that the vendor refused, which was good for what bound says.
+func (s *scene) seedRefused(bound string) {
+	before := keepsake{RefreshToken: oauth.NewSensitive("before"), IssuedAt: noon, Binding: bound}
+	seeded := before.withSeed(oauth.NewSensitive("seed"), spentHash("seed"), binding(s.flow()), noon, 0)
+	s.seen.state = stateSecret(s.seen.token, nil, seeded.withoutRefreshToken())
 }
 
 // failed puts a failed request into status.
@@ -176,6 +189,18 @@ func TestPlans(t *testing.T) {
 					RefreshToken: oauth.NewSensitive("kept"), Intent: &intent{Credential: "hash"}, Spent: []string{spentHash("seed")},
 				})
 			}, 45 * time.Minute, "wait 9m0s since RefreshInterrupted",
+		},
+		"a refresh token that comes back after a refused seed is not sent to where the seed was": {
+			func(s *scene) {
+				byRefreshToken(s)
+				s.issue(noon, time.Hour)
+				s.seedRefused("another client's or endpoint's")
+			},
+			45 * time.Minute, "wait 15m0s since AuthorizationRequired",
+		},
+		"one that is good there is used": {
+			func(s *scene) { byRefreshToken(s); s.issue(noon, time.Hour); s.seedRefused(binding(s.flow())) },
+			45 * time.Minute, "request RenewalDue by refresh token",
 		},
 		"a seed is the first thing to spend": {
 			func(s *scene) { byRefreshToken(s); s.issue(noon, time.Hour) }, 45 * time.Minute, "request RenewalDue by seed",

@@ -302,13 +302,9 @@ func TestAForeignSecretOfTheStatesNameIsNeverWritten(t *testing.T) {
 	}
 }
 
-// TestAnIntentWhoseAnswerIsLostIsNoDoubt lets the API server write the intent and lose its answer: nothing was sent to the vendor, and this
-// process knows it.
-func TestAnIntentWhoseAnswerIsLostIsNoDoubt(t *testing.T) {
-	t.Parallel()
-	clock := fakeTime()
-	var lost atomic.Bool
-	w := newWorld(t, withClock(clock), withTransport(func(next http.RoundTripper) http.RoundTripper {
+// losing lets the API server write a state Secret and lose its answer, once each time that lost is set.
+func losing(lost *atomic.Bool) worldOption {
+	return withTransport(func(next http.RoundTripper) http.RoundTripper {
 		return roundTripper(func(r *http.Request) (*http.Response, error) {
 			writes := writeOf(r) == "state"
 			response, err := next.RoundTrip(r)
@@ -318,7 +314,16 @@ func TestAnIntentWhoseAnswerIsLostIsNoDoubt(t *testing.T) {
 			}
 			return response, err
 		})
-	}))
+	})
+}
+
+// TestAnIntentWhoseAnswerIsLostIsNoDoubt lets the API server write the intent and lose its answer: nothing was sent to the vendor, and this
+// process knows it.
+func TestAnIntentWhoseAnswerIsLostIsNoDoubt(t *testing.T) {
+	t.Parallel()
+	clock := fakeTime()
+	var lost atomic.Bool
+	w := newWorld(t, withClock(clock), losing(&lost))
 	lost.Store(true)
 	w.createSeeded("api", rotating())
 	served := w.awaitServed("api", "")

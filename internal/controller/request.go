@@ -138,19 +138,23 @@ func (r *Reconciler) declare(ctx context.Context, o *observation, p *plan) (time
 	if p.exchange.means == bySeed {
 		keep = keep.withSeed(p.exchange.credential, hash, binding(p.flow), now, refreshTokenLifetime(o.token, p.flow))
 	}
+	mark := r.unsent.begin(o.token.UID, p.exchange)
 	switch p.exchange.means {
 	case byAssertion:
 		keep = keep.withSpent(hash)
+		keep.TakenBy = mark
 	case byCode:
 		keep.Consent = keep.Consent.Take(p.exchange.attempt.State, deadline)
+		keep.TakenBy = mark
 	case byRefresh, bySeed, byGrant, byFragment:
-		keep.Intent = &intent{Deadline: deadline, Credential: hash, Mark: r.unsent.begin(o.token.UID)}
+		keep.Intent = &intent{Deadline: deadline, Credential: hash, Mark: mark}
 	}
 	written, err := writeState(ctx, r.Client, o.token, o.state, keep)
 	if err != nil {
 		return time.Time{}, err
 	}
 	r.unsent.end(o.token.UID)
+	keep.TakenBy = "" // it is sent now
 	o.state, p.keep, p.declared = written, keep, true
 	return deadline, nil
 }

@@ -17,17 +17,12 @@ import (
 	"tokensync.dev/tokensync/internal/oauth"
 )
 
-// Keys of a state Secret.
+// Keys of a state Secret, besides those of refresh tokens (refresh_token.go).
 const (
-	keyRefreshToken          = "refresh_token"
-	keyRefreshTokenIssuedAt  = "refresh_token_issued_at"
-	keyRefreshTokenExpiresAt = "refresh_token_expires_at"
-	keyRefreshTokenBinding   = "refresh_token_binding"
-	keyRefreshInProgress     = "refresh_in_progress"
-	keySpent                 = "spent"
-	keyPreviousRefreshToken  = "previous_refresh_token"
-	keyRefreshTokenLife      = "refresh_token_life"
-	keyWarnings              = "warnings"
+	keyRefreshInProgress = "refresh_in_progress"
+	keySpent             = "spent"
+	keyTakenBy           = "taken_by"
+	keyWarnings          = "warnings"
 )
 
 // maxSpent bounds the hashes of spent seeds and assertions that are kept; the oldest go first.
@@ -36,15 +31,16 @@ const maxSpent = 64
 // keepsake is what a state Secret holds: what must outlive everything, and is not for pods.
 type keepsake struct {
 	RefreshToken oauth.Sensitive
-	IssuedAt     time.Time       // when the grant that the refresh token belongs to was given
-	ExpiresAt    time.Time       // its end; zero: unknown
-	Life         time.Duration   // of a refresh token whose end each refresh moves; 0: the end stands
-	Previous     oauth.Sensitive // the refresh token before a first one from the credentials replaced it, until that proves good
-	Binding      string          // of client and endpoint, for which alone the refresh token is good
-	Intent       *intent         // a use of the refresh token or a seed whose result is not known
-	Spent        []string        // hashes of seeds and assertions that were sent, oldest first
-	Warnings     []string        // expiry warnings already given for this refresh token
-	Consent      consent.Record  // a person's consent, while it is asked for and after
+	IssuedAt     time.Time      // when the grant that the refresh token belongs to was given
+	ExpiresAt    time.Time      // its end; zero: unknown
+	Life         time.Duration  // of a refresh token whose end each refresh moves; 0: the end stands
+	Binding      string         // of client and endpoint, for which alone the refresh token is good
+	Previous     refreshToken   // the one before a first one from the credentials replaced it, until that proves good
+	Intent       *intent        // a use of the refresh token or a seed whose result is not known
+	Spent        []string       // hashes of seeds and assertions that were sent, oldest first
+	TakenBy      string         // the mark of who took a code or an assertion last (see unsent), until the next write
+	Warnings     []string       // expiry warnings already given for this refresh token
+	Consent      consent.Record // a person's consent, while it is asked for and after
 }
 
 // intent says that a one-time credential is about to be sent, or was. It is written before the request.
@@ -87,18 +83,13 @@ func parseState(secret *corev1.Secret) keepsake {
 	}
 	text := func(key string) string { return string(secret.Data[key]) }
 	k := keepsake{
-		RefreshToken: oauth.NewSensitive(text(keyRefreshToken)),
-		Previous:     oauth.NewSensitive(text(keyPreviousRefreshToken)),
-		Binding:      text(keyRefreshTokenBinding),
-		Spent:        strings.Fields(text(keySpent)),
-		Warnings:     strings.Fields(text(keyWarnings)),
-		Consent:      consent.Parse(secret.Data[consent.Key]),
+		Previous: parseRefreshToken(secret.Data, prefixPrevious),
+		Spent:    strings.Fields(text(keySpent)),
+		TakenBy:  text(keyTakenBy),
+		Warnings: strings.Fields(text(keyWarnings)),
+		Consent:  consent.Parse(secret.Data[consent.Key]),
 	}
-	k.IssuedAt, _ = parseTime(text(keyRefreshTokenIssuedAt))
-	k.Life, _ = time.ParseDuration(text(keyRefreshTokenLife))
-	if expires, ok := parseTime(text(keyRefreshTokenExpiresAt)); ok {
-		k.ExpiresAt = expires
-	}
+	k = k.holding(parseRefreshToken(secret.Data, ""))
 	if raw, ok := secret.Data[keyRefreshInProgress]; ok {
 		k.Intent = &intent{}
 		if json.Unmarshal(raw, k.Intent) != nil {
@@ -116,21 +107,12 @@ func (k keepsake) data() map[string][]byte {
 			data[key] = []byte(value)
 		}
 	}
-	put(keyRefreshToken, k.RefreshToken.Reveal())
-	put(keyPreviousRefreshToken, k.Previous.Reveal())
-	put(keyRefreshTokenBinding, k.Binding)
+	k.held().put("", put)
+	k.Previous.put(prefixPrevious, put)
 	put(keySpent, strings.Join(k.Spent, "\n"))
+	put(keyTakenBy, k.TakenBy)
 	put(keyWarnings, strings.Join(k.Warnings, "\n"))
 	put(consent.Key, string(k.Consent.Encode()))
-	if k.Life > 0 {
-		put(keyRefreshTokenLife, k.Life.String())
-	}
-	if !k.IssuedAt.IsZero() {
-		put(keyRefreshTokenIssuedAt, formatTime(k.IssuedAt))
-	}
-	if !k.ExpiresAt.IsZero() {
-		put(keyRefreshTokenExpiresAt, formatTime(k.ExpiresAt))
-	}
 	if k.Intent != nil {
 		text, err := json.Marshal(k.Intent)
 		if err != nil {
@@ -168,7 +150,7 @@ func (k keepsake) withoutSpent(hash string) keepsake {
 // was issued is not known: its life counts from now.
 func (k keepsake) withSeed(seed oauth.Sensitive, hash, bound string, now time.Time, life time.Duration) keepsake {
 	k = k.withSpent(hash)
-	k.Previous, k.RefreshToken, k.Binding = k.RefreshToken, seed, bound
+	k.Previous, k.RefreshToken, k.Binding = k.held(), seed, bound
 	return k.granted(now, life)
 }
 
@@ -192,17 +174,10 @@ func (k keepsake) ending(at time.Time, life time.Duration) keepsake {
 	return k
 }
 
-// withoutUnsent drops an intent of a mark by which nothing was sent.
-func (k keepsake) withoutUnsent(mark string) keepsake {
-	if k.Intent != nil && mark != "" && k.Intent.Mark == mark {
-		k.Intent = nil
-	}
-	return k
-}
-
-// withoutRefreshToken drops a refresh token that the vendor refused.
+// withoutRefreshToken drops a refresh token that the vendor refused. The one before a seed comes back with its own binding and end.
 func (k keepsake) withoutRefreshToken() keepsake {
-	k.RefreshToken, k.Previous, k.Intent = k.Previous, oauth.Sensitive{}, nil
+	k = k.holding(k.Previous)
+	k.Previous, k.Intent = refreshToken{}, nil
 	return k
 }
 
@@ -233,10 +208,12 @@ func stateSecret(token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) *c
 }
 
 func keepsakeKeys() []string {
-	return []string{
-		keyRefreshToken, keyRefreshTokenIssuedAt, keyRefreshTokenExpiresAt, keyRefreshTokenBinding, keyRefreshInProgress, keySpent,
-		keyPreviousRefreshToken, keyRefreshTokenLife, keyWarnings, consent.Key,
+	keys := []string{keyRefreshInProgress, keySpent, keyTakenBy, keyWarnings, consent.Key}
+	for _, prefix := range []string{"", prefixPrevious} {
+		keys = append(keys, prefix+keyRefreshToken, prefix+keyRefreshTokenIssuedAt, prefix+keyRefreshTokenExpiresAt,
+			prefix+keyRefreshTokenLife, prefix+keyRefreshTokenBinding)
 	}
+	return keys
 }
 
 func merge(into, from map[string]string) map[string]string {

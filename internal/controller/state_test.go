@@ -39,10 +39,14 @@ func someToken(change ...func(*v1alpha1.OAuthToken)) *v1alpha1.OAuthToken {
 
 func fullKeepsake() keepsake {
 	return keepsake{
-		RefreshToken: oauth.NewSensitive("refresh"), Previous: oauth.NewSensitive("before"), Binding: "bound",
+		RefreshToken: oauth.NewSensitive("refresh"), Binding: "bound",
 		IssuedAt: noon, ExpiresAt: noon.Add(720 * time.Hour), Life: 720 * time.Hour,
+		Previous: refreshToken{
+			Value: oauth.NewSensitive("before"), Binding: "bound before",
+			IssuedAt: noon.Add(-24 * time.Hour), ExpiresAt: noon.Add(time.Hour), Life: time.Hour,
+		},
 		Intent: &intent{Deadline: noon.Add(sendWithin), Credential: "hash"},
-		Spent:  []string{"first", "second"}, Warnings: []string{"refresh-token/1/24h0m0s"},
+		Spent:  []string{"first", "second"}, TakenBy: "mark", Warnings: []string{"refresh-token/1/24h0m0s"},
 		Consent: consent.Record{Subject: "ada", Scopes: []string{"users"}},
 	}
 }
@@ -154,22 +158,50 @@ func TestOnlyTheOperatorsSecretIsAState(t *testing.T) {
 }
 
 func TestASeedReplacesARefreshTokenOnlyOnceItProvesGood(t *testing.T) {
-	old := keepsake{RefreshToken: oauth.NewSensitive("old"), IssuedAt: noon, Warnings: []string{"given"}}
+	old := keepsake{
+		RefreshToken: oauth.NewSensitive("old"), IssuedAt: noon, ExpiresAt: noon.Add(48 * time.Hour), Life: 48 * time.Hour,
+		Binding: "bound elsewhere", Warnings: []string{"given"},
+	}
 	seeded := old.withSeed(oauth.NewSensitive("seed"), "the-hash", "bound", noon.Add(time.Hour), 720*time.Hour)
 	want := map[string]string{
-		keyRefreshToken: "seed", keyPreviousRefreshToken: "old", keyRefreshTokenBinding: "bound", keySpent: "the-hash",
+		keyRefreshToken: "seed", keyRefreshTokenBinding: "bound", keySpent: "the-hash",
 		keyWarnings:             "given", // they name the end that they are of
 		keyRefreshTokenIssuedAt: "2026-03-01T13:00:00Z", keyRefreshTokenExpiresAt: "2026-03-31T13:00:00Z",
+		"previous_refresh_token": "old", "previous_refresh_token_binding": "bound elsewhere",
+		"previous_refresh_token_issued_at": "2026-03-01T12:00:00Z", "previous_refresh_token_expires_at": "2026-03-03T12:00:00Z",
+		"previous_refresh_token_life": "48h0m0s",
 	}
 	if diff := cmp.Diff(want, texts(seeded)); diff != "" {
 		t.Errorf("taken over (-want +got):\n%s", diff)
 	}
-	refused := seeded.withoutRefreshToken()
-	if refused.RefreshToken.Reveal() != "old" || !refused.Previous.IsEmpty() {
-		t.Errorf("after the seed was refused: %v", texts(refused))
+	refused := parseState(stateSecret(someToken(), nil, seeded)).withoutRefreshToken()
+	if diff := cmp.Diff(texts(old.withSpent("the-hash")), texts(refused)); diff != "" {
+		t.Errorf("after the seed was refused, which is not to be sent again (-want +got):\n%s", diff)
 	}
-	if !refused.spent("the-hash") {
-		t.Error("a refused seed would be sent again")
+}
+
+func TestARefreshTokenBeforeASeedIsNotLostForWhatIsNotKnownOfIt(t *testing.T) {
+	seed := map[string][]byte{keyRefreshToken: []byte("seed"), keyRefreshTokenBinding: []byte("bound"), keyRefreshTokenLife: []byte("1h")}
+	for name, test := range map[string]struct{ previous, want map[string]string }{
+		"as it was written before its binding and end were": {
+			map[string]string{"previous_refresh_token": "old"}, map[string]string{keyRefreshToken: "old"},
+		},
+		"with an end that is no time": {
+			map[string]string{"previous_refresh_token": "old", "previous_refresh_token_expires_at": "soon", "previous_refresh_token_binding": "there"},
+			map[string]string{keyRefreshToken: "old", keyRefreshTokenBinding: "there"},
+		},
+		"what is left of one that is gone is nothing": {map[string]string{"previous_refresh_token_binding": "there"}, map[string]string{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			secret := stateSecret(someToken(), nil, keepsake{})
+			secret.Data = maps.Clone(seed)
+			for key, value := range test.previous {
+				secret.Data[key] = []byte(value)
+			}
+			if diff := cmp.Diff(test.want, texts(parseState(secret).withoutRefreshToken())); diff != "" {
+				t.Errorf("after the seed was refused (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

@@ -3,41 +3,72 @@ package controller
 import (
 	"crypto/rand"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// unsent remembers by which mark this process last tried to write an intent without getting to know that it stands. The API server may have
-// written it all the same, and lost the answer: an intent with that mark is this process's own, and nothing was sent after it. It may be lost:
-// then the intent counts as one whose result is not known.
+// unsent remembers what this process last tried to send without getting to know that the write before, which announces it, stands. The API
+// server may have written it all the same, and lost the answer: what bears the mark is this process's own, and nothing was sent after it. It
+// may be lost: then an intent counts as one whose result is not known, a code and an assertion as sent.
 type unsent struct {
-	mu    sync.Mutex
-	marks map[types.UID]string
+	mu   sync.Mutex
+	uses map[types.UID]use
 }
 
-// begin gives the mark for an intent that is about to be written: the last one, as long as nothing was sent by it.
-func (u *unsent) begin(uid types.UID) string {
+// use is an exchange that was announced in the state Secret, maybe.
+type use struct {
+	exchange
+	mark string // by which its announcement is known again; empty: there is no use
+}
+
+// begin gives the mark for a use that is about to be announced: the last one, as long as nothing was sent by it.
+func (u *unsent) begin(uid types.UID, e exchange) string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.marks == nil {
-		u.marks = map[types.UID]string{}
+	if u.uses == nil {
+		u.uses = map[types.UID]use{}
 	}
-	if u.marks[uid] == "" {
-		u.marks[uid] = rand.Text()
+	mark := u.uses[uid].mark
+	if mark == "" {
+		mark = rand.Text()
 	}
-	return u.marks[uid]
+	u.uses[uid] = use{exchange: e, mark: mark}
+	return mark
 }
 
-// mark is that of intents after which nothing was sent; empty: there is none.
-func (u *unsent) mark(uid types.UID) string {
+// last is the use after whose announcement nothing was sent.
+func (u *unsent) last(uid types.UID) use {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.marks[uid]
+	return u.uses[uid]
 }
 
-// end says that an intent stands, and sending begins, or that its OAuthToken is gone.
+// end says that an announcement stands, and sending begins, or that its OAuthToken is gone.
 func (u *unsent) end(uid types.UID) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	delete(u.marks, uid)
+	delete(u.uses, uid)
+}
+
+// withoutUnsent takes an announcement back after which nothing was sent. A code can be sent at once.
+func (k keepsake) withoutUnsent(last use) keepsake {
+	if last.mark == "" {
+		return k
+	}
+	if k.Intent != nil && k.Intent.Mark == last.mark {
+		k.Intent = nil
+	}
+	if k.TakenBy != last.mark {
+		return k
+	}
+	k.TakenBy = ""
+	switch last.means {
+	case byAssertion:
+		k = k.withoutSpent(spentHash(last.credential.Reveal()))
+	case byCode:
+		k.Consent = k.Consent.PutBack(last.attempt.State, last.credential, time.Time{})
+	case byRefresh, bySeed, byGrant, byFragment:
+	}
+	return k
 }

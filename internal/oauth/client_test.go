@@ -58,14 +58,14 @@ func (e *endpointUnderTest) caBundle() []byte {
 // plainRequest is one that may be repeated.
 func (e *endpointUnderTest) plainRequest() *Request {
 	request := e.request()
-	request.refresh = false
+	request.refresh, request.once = false, false
 	return request
 }
 
 // request is one that spends a refresh token: the kind that may not be lost.
 func (e *endpointUnderTest) request() *Request {
 	return &Request{
-		URL: e.URL + "/token?version=2", CABundle: e.caBundle(), refresh: true,
+		URL: e.URL + "/token?version=2", CABundle: e.caBundle(), refresh: true, once: true,
 		authorization: NewSensitive("Basic aWQ6c2VjcmV0"), body: NewSensitive("grant_type=refresh_token&refresh_token=r1"),
 	}
 }
@@ -599,6 +599,40 @@ func TestConnectionsAreReusedPerEndpointAndBundle(t *testing.T) {
 	ask(e.plainRequest(), 3)
 	ask(e.request(), 4) // a refresh has a connection of its own
 	ask(e.request(), 5)
+}
+
+func TestWhatCanBeSentOnceGetsAConnectionOfItsOwn(t *testing.T) {
+	saml := samlSettings(ecdsaPair().pkcs8, ecdsaPair().certificate, nil)
+	ready := genericSettings(func(s *Settings) { s.Grant = SAML2Bearer })
+	ready.Credentials["assertion"] = NewSensitive("ready")
+	seeded := genericSettings(func(s *Settings) { s.Grant = RefreshToken })
+	seeded.Credentials["refresh_token"] = NewSensitive("seed")
+	plain := mustResolve(t, genericSettings(nil))
+	for name, test := range map[string]struct {
+		request *Request
+		alone   bool
+	}{
+		"a refresh":                           {plain.RefreshRequest(NewSensitive("r1")), true},
+		"a first refresh token":               {mustTokenRequest(t, mustResolve(t, seeded)), true},
+		"a code":                              {plain.CodeRequest(NewSensitive("code"), Sensitive{}, "https://tokens.example/callback"), true},
+		"a ready assertion":                   {mustTokenRequest(t, mustResolve(t, ready)), true},
+		"an assertion that is signed anew":    {mustTokenRequest(t, mustResolve(t, saml)), false},
+		"nothing but the client's own secret": {mustTokenRequest(t, plain), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, goodAnswer) })
+			client := newTestClient(t)
+			test.request.URL, test.request.CABundle = e.URL+"/token", e.caBundle()
+			for range 2 {
+				if _, err := client.Token(t.Context(), test.request); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := e.connections.Load() == 2; got != test.alone {
+				t.Errorf("each request has its own connection: %t, want %t", got, test.alone)
+			}
+		})
+	}
 }
 
 func TestTransportsAreBounded(t *testing.T) {

@@ -81,7 +81,9 @@ func (f *Flow) TokenRequest(now time.Time) (*Request, error) {
 		return nil, err
 	}
 	request := f.request(f.Endpoints.TokenURL, joinForms(f.tokenForm, parameters))
+	_, ready := f.ReadyAssertion()
 	request.refresh = f.Grant == RefreshToken
+	request.once = request.refresh || ready
 	return request, nil
 }
 
@@ -94,7 +96,7 @@ func (f *Flow) RefreshRequest(refreshToken Sensitive) *Request {
 		parameters = joinForms(parameters, f.scopeForm())
 	}
 	request := f.request(f.Endpoints.TokenURL, joinForms(f.refreshForm, parameters))
-	request.refresh = true
+	request.refresh, request.once = true, true
 	return request
 }
 

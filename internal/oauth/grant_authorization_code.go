@@ -29,5 +29,7 @@ func (f *Flow) CodeRequest(code, verifier Sensitive, redirectURI string) *Reques
 	if len(f.tokenScopes) > 0 {
 		parameters["scope"] = NewSensitive(strings.Join(f.tokenScopes, " "))
 	}
-	return f.request(f.Endpoints.TokenURL, joinForms(f.tokenForm, parameters))
+	request := f.request(f.Endpoints.TokenURL, joinForms(f.tokenForm, parameters))
+	request.once = true
+	return request
 }

@@ -83,8 +83,8 @@ func (p *pool) closeIdle() {
 	}
 }
 
-// transport returns the one for a target; where a proxy stands between, the target's addresses are checked first. A refresh gets a
-// connection of its own: a server that closes a kept one just then would leave open whether the refresh token is spent.
+// transport returns the one for a target; where a proxy stands between, the target's addresses are checked first. What can be sent once
+// gets a connection of its own: a server that closes a kept one just then would leave open whether it is spent.
 func (c *Client) transport(ctx context.Context, at endpoint, target *url.URL, r *Request) (*http.Transport, *Error) {
 	proxy, err := c.options.Proxy(&http.Request{URL: target})
 	if err != nil {
@@ -93,7 +93,7 @@ func (c *Client) transport(ctx context.Context, at endpoint, target *url.URL, r 
 			Message: "The proxy settings of the manager are not valid. Correct HTTPS_PROXY, HTTP_PROXY and NO_PROXY of its Deployment.",
 		}
 	}
-	key := poolKey{endpoint: target.Scheme + "://" + target.Host, caBundle: sha256.Sum256(r.CABundle), once: r.refresh}
+	key := poolKey{endpoint: target.Scheme + "://" + target.Host, caBundle: sha256.Sum256(r.CABundle), once: r.once}
 	dial := c.guard.dial(c.options.Resolver)
 	if proxy != nil {
 		if err := c.guard.checkName(ctx, c.options.Resolver, target.Hostname()); err != nil {
@@ -105,7 +105,7 @@ func (c *Client) transport(ctx context.Context, at endpoint, target *url.URL, r 
 	return c.pool.take(key, func() (*http.Transport, *Error) {
 		transport, failure := c.newTransport(at, r.CABundle, proxy, dial)
 		if failure == nil {
-			transport.DisableKeepAlives = r.refresh
+			transport.DisableKeepAlives = r.once
 		}
 		return transport, failure
 	})

@@ -19,6 +19,7 @@ type Request struct {
 	authorization Sensitive // value of the Authorization header; empty: none
 	body          Sensitive // application/x-www-form-urlencoded
 	refresh       bool      // the body spends a refresh token
+	once          bool      // the body spends something: a refresh token, a code, or a ready assertion
 	hints         map[string]string
 }
 
