@@ -94,6 +94,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	return ctrl.Result{}, errors.Join(err, unreported)
 }
 
+// Wait returns when no refresh token is left to save. The process ends after it.
+func (r *Reconciler) Wait() { r.saver.Wait() }
+
 // queue leaves the queues in which there is nothing to wait for: after a change of the endpoint, and with nothing to request.
 func (r *Reconciler) queue(o *observation, p *plan) {
 	now, key := r.Clock.Now(), client.ObjectKeyFromObject(o.token)
@@ -106,9 +109,6 @@ func (r *Reconciler) queue(o *observation, p *plan) {
 		r.gate.renounce(now, gateKey(p.flow), key, p.decision.Reason == renewal.Paused, p.urgency())
 	}
 }
-
-// Wait returns when no refresh token is left to save. The process ends after it.
-func (r *Reconciler) Wait() { r.saver.Wait() }
 
 // carryOut does what a plan says.
 func (r *Reconciler) carryOut(ctx context.Context, o *observation, p *plan) (*result, error) {

@@ -65,6 +65,11 @@ func (c *Client) Discover(ctx context.Context, issuer string, caBundle []byte) (
 	return nil, failure
 }
 
+// Knows tells whether Discover would answer from what it keeps.
+func (c *Client) Knows(issuer string, caBundle []byte) bool {
+	return c.metadata.get(metadataKey{issuer: issuer, caBundle: sha256.Sum256(caBundle)}, c.options.Now()) != nil
+}
+
 // metadataAddresses are the two forms for an issuer: OpenID Connect Discovery 1.0, section 4.1, appends to its path, RFC 8414, section
 // 3.1, puts the well-known part before it.
 func (c *Client) metadataAddresses(issuer string) ([]string, *Error) {
