@@ -61,12 +61,21 @@ func (m *metrics) observe(o *observation, status v1alpha1.OAuthTokenStatus) {
 		ready:                 meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady),
 		authorizationRequired: meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionAuthorizationRequired),
 		suspended:             o.token.Spec.Suspend,
+		rested:                o.token.Spec.Suspend || o.rested && status.ExpiresAt.Equal(o.token.Status.ExpiresAt),
 	}
 	if status.RefreshToken != nil {
 		now.refreshExpiration = timeOf(status.RefreshToken.ExpiresAt)
 	}
 	now.reason, _ = problemIn(status)
 	m.series.set(types.NamespacedName{Namespace: o.token.Namespace, Name: o.token.Name}, now)
+}
+
+// rested tells whether an OAuthToken has been suspended since its token was issued. Status shows it until the suspension is over; then the first
+// request may have to wait, or fail.
+func (m *metrics) rested(token *v1alpha1.OAuthToken) bool {
+	status := token.Status
+	told := m.series.of(types.NamespacedName{Namespace: token.Namespace, Name: token.Name})
+	return status.ExpiresAt != nil && (status.RenewalTime == nil || told.rested && told.expiration.Equal(status.ExpiresAt.Time))
 }
 
 // forget removes the series of an OAuthToken that is gone, and returns its UID.

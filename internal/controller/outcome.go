@@ -116,7 +116,7 @@ func answerOf(o *observation, p *plan, token *oauth.Token) *answer {
 	if p.exchange.attempt != nil {
 		given.completion = completion(p, token)
 	}
-	if why := p.decision.Reason; p.held != nil && (why == renewal.RenewalDue || why == renewal.TokenExpired || why == renewal.RetryDue) {
+	if why := p.decision.Reason; p.held != nil && !o.rested && (why == renewal.RenewalDue || why == renewal.TokenExpired || why == renewal.RetryDue) {
 		given.due = scheduleOf(o.token, p.keep, p.held).RenewalTime
 	}
 	if p.repeats(o, token) {

@@ -16,6 +16,7 @@ type facts struct {
 	vendor, grant, reason                                          string
 	expiration, renewal, refreshExpiration, clientSecretExpiration time.Time // zero: none
 	ready, authorizationRequired, suspended                        bool
+	rested                                                         bool // it has been suspended since its token was issued
 }
 
 // series are the gauges of all OAuthTokens. They are made when they are read, from a few words for each: gauges that are kept would
@@ -88,6 +89,13 @@ func (s *series) set(key types.NamespacedName, now facts) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.known[key] = now
+}
+
+// of is what was told of an OAuthToken.
+func (s *series) of(key types.NamespacedName) facts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known[key]
 }
 
 // drop removes the series of an OAuthToken that is gone, and returns its UID.
