@@ -14,8 +14,8 @@ import (
 	"tokensync.dev/tokensync/internal/oauth"
 )
 
-// issuedRig is a rig whose OAuthToken got a token at noon, for an hour.
-func issuedRig(t *testing.T) *rig {
+// givingRig is a rig whose vendor has a token for its OAuthToken.
+func givingRig(t *testing.T) *rig {
 	t.Helper()
 	catalogue, err := oauth.LoadCatalogue("")
 	if err != nil {
@@ -30,6 +30,13 @@ func issuedRig(t *testing.T) *rig {
 	r := newRig(t, vendor, catalogue, token, secret)
 	t.Cleanup(func() { r.metrics.forget(client.ObjectKeyFromObject(token)) })
 	r.give("first")
+	return r
+}
+
+// issuedRig is a rig whose OAuthToken got a token at noon, for an hour.
+func issuedRig(t *testing.T) *rig {
+	t.Helper()
+	r := givingRig(t)
 	r.reconcile(2)
 	if got := r.token().Status.ExpiresAt; got == nil || !got.Time.Equal(noon.Add(time.Hour)) {
 		t.Fatalf("no token was issued: %+v", r.token().Status)
@@ -71,7 +78,7 @@ func (r *rig) suspend(value bool) {
 	r.reconcile(1)
 }
 
-// restart loses what memory holds of the OAuthToken.
+// restart loses what was told of the OAuthToken, as the end of a process does.
 func (r *rig) restart() { r.metrics.forget(client.ObjectKeyFromObject(someToken())) }
 
 // latenesses is how many renewals were observed, in all tests so far.

@@ -56,7 +56,7 @@ func registered[C prometheus.Collector](collector C) C {
 // observe sets the series of one OAuthToken.
 func (m *metrics) observe(o *observation, status v1alpha1.OAuthTokenStatus) {
 	now := facts{
-		uid: o.token.UID, vendor: o.token.Spec.Vendor, grant: cmp.Or(status.GrantType, string(o.token.Spec.GrantType)),
+		vendor: o.token.Spec.Vendor, grant: cmp.Or(status.GrantType, string(o.token.Spec.GrantType)),
 		expiration: timeOf(status.ExpiresAt), renewal: timeOf(status.RenewalTime), clientSecretExpiration: clientSecretExpiry(o),
 		ready:                 meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady),
 		authorizationRequired: meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionAuthorizationRequired),
@@ -78,8 +78,8 @@ func (m *metrics) rested(token *v1alpha1.OAuthToken) bool {
 	return status.ExpiresAt != nil && (status.RenewalTime == nil || told.rested && told.expiration.Equal(status.ExpiresAt.Time))
 }
 
-// forget removes the series of an OAuthToken that is gone, and returns its UID.
-func (m *metrics) forget(key types.NamespacedName) types.UID { return m.series.drop(key) }
+// forget removes the series of an OAuthToken that is gone.
+func (m *metrics) forget(key types.NamespacedName) { m.series.drop(key) }
 
 func (m *metrics) observeRequest(flow *oauth.Flow, took time.Duration, err error) {
 	result := "success"

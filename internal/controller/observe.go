@@ -43,6 +43,9 @@ func (r *Reconciler) observe(ctx context.Context, key client.ObjectKey) (*observ
 	if err := r.Client.Get(ctx, key, token); err != nil {
 		return nil, client.IgnoreNotFound(err)
 	}
+	if former := r.uids.note(key, token.UID); former != "" { // deleted and made anew between two looks
+		r.forget(key, former)
+	}
 	r.reports.take(token)
 	o := &observation{token: token, answer: r.answers.get(token.UID), saving: r.saver.busy(token.UID), unsent: r.unsent.mark(token.UID)}
 	o.mendAt, o.lastSuccess, o.rested = r.repairs.allowedAt(token.UID), r.repairs.lastSuccess(token.UID), r.metrics.rested(token)

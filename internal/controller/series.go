@@ -12,7 +12,6 @@ import (
 
 // facts are what the series of an OAuthToken tell of it.
 type facts struct {
-	uid                                                            types.UID
 	vendor, grant, reason                                          string
 	expiration, renewal, refreshExpiration, clientSecretExpiration time.Time // zero: none
 	ready, authorizationRequired, suspended                        bool
@@ -98,13 +97,11 @@ func (s *series) of(key types.NamespacedName) facts {
 	return s.known[key]
 }
 
-// drop removes the series of an OAuthToken that is gone, and returns its UID.
-func (s *series) drop(key types.NamespacedName) types.UID {
+// drop removes the series of an OAuthToken that is gone.
+func (s *series) drop(key types.NamespacedName) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	uid := s.known[key].uid
 	delete(s.known, key)
-	return uid
 }
 
 // sample is the value of a gauge, with its labels in the order of their names, as prometheus.Metric demands.
