@@ -65,11 +65,7 @@ func (r *Reconciler) finalize(ctx context.Context, o *observation) (ctrl.Result,
 	}
 	before := o.token.DeepCopy()
 	controllerutil.RemoveFinalizer(o.token, v1alpha1.RevokeFinalizer)
-	if err := r.patchFinalizers(ctx, before, o.token); err != nil {
-		return ctrl.Result{}, err
-	}
-	r.revoked.Delete(o.token.UID)
-	return ctrl.Result{}, nil
+	return ctrl.Result{}, r.patchFinalizers(ctx, before, o.token)
 }
 
 // removeSecrets deletes target and state Secret, unless they are to stay.

@@ -55,7 +55,7 @@ type Reconciler struct {
 	gate    gate
 	saver   saver
 	unsent  unsent
-	revoked sync.Map // the UIDs of OAuthTokens whose finalizer stands though there is nothing to revoke any more; it may be lost
+	revoked sync.Map // the UIDs of OAuthTokens that are being deleted and have nothing to revoke any more; it may be lost
 	metrics *metrics
 	called  chan event.TypedGenericEvent[client.ObjectKey]
 }
