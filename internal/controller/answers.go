@@ -16,7 +16,7 @@ type answer struct {
 	completion      []notice  // of the authorization that it came of
 	narrowed        bool      // fewer scopes than were asked for
 	unsaved         bool      // the refresh token could not be kept, since somebody else's Secret has the state Secret's name
-	due, at         time.Time // when its renewal was due, zero where none was, and when it came
+	due, at         time.Time // when its renewal was due, zero where none was or a suspension held it back, and when it came
 }
 
 // answers keeps what vendors gave until it is written, so that a failing write does not cost another request. A lost answer costs one.

@@ -66,11 +66,7 @@ func (r *Reconciler) finalize(ctx context.Context, o *observation) (ctrl.Result,
 	}
 	before := o.token.DeepCopy()
 	controllerutil.RemoveFinalizer(o.token, v1alpha1.RevokeFinalizer)
-	if err := r.patchFinalizers(ctx, before, o.token); err != nil {
-		return ctrl.Result{}, err
-	}
-	r.revoked.Delete(o.token.UID)
-	return ctrl.Result{}, nil
+	return ctrl.Result{}, r.patchFinalizers(ctx, before, o.token)
 }
 
 // removeSecrets deletes target and state Secret, unless they are to stay.
@@ -122,12 +118,13 @@ func (r *Reconciler) revoke(ctx context.Context, o *observation) (*notice, bool)
 		return revocationFailed("too many requests to the vendor were left unanswered for this one to be sent"), true
 	}
 	defer func() { r.aside.leave(r.Clock.Now(), endpoint, key) }()
+	refreshToken := revocable(o, flow)
 	if flow.NeedsDiscovery() {
 		if flow, err = r.discovered(ctx, o, &r.aside, flow); err != nil {
 			return revocationFailed(err.Error()), true
 		}
 	}
-	requests, known := revocations(o, flow, live)
+	requests, known := revocations(o, flow, refreshToken, live)
 	if !known {
 		return revocationFailed("the vendor has no revocation endpoint that is known: set spec.endpoints.revocationURL"), false
 	}
@@ -148,12 +145,25 @@ func (r *Reconciler) revoke(ctx context.Context, o *observation) (*notice, bool)
 	return &notice{reason: v1alpha1.EventTokenRevoked, about: "the vendor has revoked the token"}, false
 }
 
+// revocable is the refresh token that the vendor as it is stated now has given; empty: none. One that was got from another vendor is no
+// business of this one.
+func revocable(o *observation, flow *oauth.Flow) oauth.Sensitive {
+	if o.state == nil || !isOurState(o.token, o.state) {
+		return oauth.Sensitive{}
+	}
+	keep := parseState(o.state)
+	if keep.Binding != "" && keep.Binding != binding(flow) {
+		return oauth.Sensitive{}
+	}
+	return keep.RefreshToken
+}
+
 // revocations are the requests that revoke what is held, the refresh token first: its access tokens should end with it (RFC 7009,
 // section 2.1). known is false where there is something to revoke and no endpoint for it.
-func revocations(o *observation, flow *oauth.Flow, live *corev1.Secret) (requests []*oauth.Request, known bool) {
+func revocations(o *observation, flow *oauth.Flow, refreshToken oauth.Sensitive, live *corev1.Secret) (requests []*oauth.Request, known bool) {
 	held := map[string]oauth.Sensitive{}
-	if keep := parseState(o.state); o.state != nil && isOurState(o.token, o.state) && !keep.RefreshToken.IsEmpty() {
-		held["refresh_token"] = keep.RefreshToken
+	if !refreshToken.IsEmpty() {
+		held["refresh_token"] = refreshToken
 	}
 	if isOurTarget(o.token, live) && len(live.Data[content.KeyAccessToken]) > 0 {
 		held["access_token"] = oauth.NewSensitive(string(live.Data[content.KeyAccessToken]))

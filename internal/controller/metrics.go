@@ -56,11 +56,12 @@ func registered[C prometheus.Collector](collector C) C {
 // observe sets the series of one OAuthToken.
 func (m *metrics) observe(o *observation, status v1alpha1.OAuthTokenStatus) {
 	now := facts{
-		uid: o.token.UID, vendor: o.token.Spec.Vendor, grant: cmp.Or(status.GrantType, string(o.token.Spec.GrantType)),
+		vendor: o.token.Spec.Vendor, grant: cmp.Or(status.GrantType, string(o.token.Spec.GrantType)),
 		expiration: timeOf(status.ExpiresAt), renewal: timeOf(status.RenewalTime), clientSecretExpiration: clientSecretExpiry(o),
 		ready:                 meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady),
 		authorizationRequired: meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionAuthorizationRequired),
 		suspended:             o.token.Spec.Suspend,
+		rested:                o.token.Spec.Suspend || o.rested && status.ExpiresAt.Equal(o.token.Status.ExpiresAt),
 	}
 	if status.RefreshToken != nil {
 		now.refreshExpiration = timeOf(status.RefreshToken.ExpiresAt)
@@ -69,8 +70,16 @@ func (m *metrics) observe(o *observation, status v1alpha1.OAuthTokenStatus) {
 	m.series.set(types.NamespacedName{Namespace: o.token.Namespace, Name: o.token.Name}, now)
 }
 
-// forget removes the series of an OAuthToken that is gone, and returns its UID.
-func (m *metrics) forget(key types.NamespacedName) types.UID { return m.series.drop(key) }
+// rested tells whether an OAuthToken has been suspended since its token was issued. Status shows it until the suspension is over; then the first
+// request may have to wait, or fail.
+func (m *metrics) rested(token *v1alpha1.OAuthToken) bool {
+	status := token.Status
+	told := m.series.of(types.NamespacedName{Namespace: token.Namespace, Name: token.Name})
+	return status.ExpiresAt != nil && (status.RenewalTime == nil || told.rested && told.expiration.Equal(status.ExpiresAt.Time))
+}
+
+// forget removes the series of an OAuthToken that is gone.
+func (m *metrics) forget(key types.NamespacedName) { m.series.drop(key) }
 
 func (m *metrics) observeRequest(flow *oauth.Flow, took time.Duration, err error) {
 	result := "success"

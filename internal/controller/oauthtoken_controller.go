@@ -48,6 +48,7 @@ type Reconciler struct {
 
 	hasher  hasher
 	planner planner
+	uids    uids
 	answers answers
 	reports reports
 	repairs repairs
@@ -55,7 +56,7 @@ type Reconciler struct {
 	aside   gate // of what vendors are asked beside: revocations, and where a link leads
 	saver   saver
 	unsent  unsent
-	revoked sync.Map // the UIDs of OAuthTokens whose finalizer stands though there is nothing to revoke any more; it may be lost
+	revoked sync.Map // the UIDs of OAuthTokens that are being deleted and have nothing to revoke any more; it may be lost
 	metrics *metrics
 	called  chan event.TypedGenericEvent[client.ObjectKey]
 }
@@ -68,7 +69,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, err
 	}
 	if o == nil {
-		r.forget(request.NamespacedName)
+		r.forget(request.NamespacedName, r.uids.drop(request.NamespacedName))
 		return ctrl.Result{}, nil
 	}
 	if !o.token.DeletionTimestamp.IsZero() {
@@ -136,12 +137,13 @@ func (r *Reconciler) pausedUntil(flow *oauth.Flow) time.Time {
 }
 
 // forget drops what memory holds of an OAuthToken that is gone.
-func (r *Reconciler) forget(key types.NamespacedName) {
+func (r *Reconciler) forget(key types.NamespacedName, uid types.UID) {
 	r.gate.forget(r.Clock.Now(), key)
 	r.aside.forget(r.Clock.Now(), key)
-	uid := r.metrics.forget(key)
+	r.metrics.forget(key)
 	r.answers.drop(uid)
 	r.reports.drop(uid)
 	r.repairs.forget(uid)
 	r.unsent.end(uid)
+	r.revoked.Delete(uid)
 }

@@ -28,6 +28,7 @@ type observation struct {
 	unsent      use             // what was announced, maybe, and not sent
 	mendAt      time.Time       // the target is not to be mended before; zero: at once
 	lastSuccess time.Time       // when the last token was requested, as far as memory tells
+	rested      bool            // it has been suspended since its token was issued, as far as memory and status tell
 }
 
 // credentialsView is what there is of the credentials Secret.
@@ -42,9 +43,12 @@ func (r *Reconciler) observe(ctx context.Context, key client.ObjectKey) (*observ
 	if err := r.Client.Get(ctx, key, token); err != nil {
 		return nil, client.IgnoreNotFound(err)
 	}
+	if former := r.uids.note(key, token.UID); former != "" { // deleted and made anew between two looks
+		r.forget(key, former)
+	}
 	r.reports.take(token)
 	o := &observation{token: token, answer: r.answers.get(token.UID), saving: r.saver.busy(token.UID), unsent: r.unsent.last(token.UID)}
-	o.mendAt, o.lastSuccess = r.repairs.allowedAt(token.UID), r.repairs.lastSuccess(token.UID)
+	o.mendAt, o.lastSuccess, o.rested = r.repairs.allowedAt(token.UID), r.repairs.lastSuccess(token.UID), r.metrics.rested(token)
 	for _, read := range []func(context.Context, *observation) error{
 		r.observeCredentials, r.observeTarget, r.observeFormerTargets, r.observeState, r.observeRivals,
 	} {

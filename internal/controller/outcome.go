@@ -84,10 +84,11 @@ func (r *Reconciler) succeeded(ctx context.Context, o *observation, p *plan, tok
 	return r.publish(ctx, o, p, given)
 }
 
-// publish writes an answer to the target, and tells of it.
+// publish writes an answer to the target, and tells of it. Once it is written it is done with, whatever fails after that: as long as it is
+// kept, it is what the target is to hold, and nothing newer is asked for.
 func (r *Reconciler) publish(ctx context.Context, o *observation, p *plan, given *answer) (*result, error) {
 	outcome, err := r.store(ctx, o, p)
-	if err != nil || !outcome.written {
+	if outcome == nil || !outcome.written {
 		return outcome, err
 	}
 	r.answers.drop(o.token.UID)
@@ -95,7 +96,7 @@ func (r *Reconciler) publish(ctx context.Context, o *observation, p *plan, given
 	outcome.recent = renewal.AfterSuccess(r.Clock.Now(), failuresOf(o.token.Status)).Recent
 	outcome.notices = append(append(outcome.notices, given.completion...), noticesOf(o, given)...)
 	r.metrics.observeLateness(given)
-	return outcome, nil
+	return outcome, err
 }
 
 // answerOf is what the target is to hold after a token was given.
@@ -115,7 +116,7 @@ func answerOf(o *observation, p *plan, token *oauth.Token) *answer {
 	if p.exchange.attempt != nil {
 		given.completion = completion(p, token)
 	}
-	if why := p.decision.Reason; p.held != nil && (why == renewal.RenewalDue || why == renewal.TokenExpired || why == renewal.RetryDue) {
+	if why := p.decision.Reason; p.held != nil && !o.rested && (why == renewal.RenewalDue || why == renewal.TokenExpired || why == renewal.RetryDue) {
 		given.due = scheduleOf(o.token, p.keep, p.held).RenewalTime
 	}
 	if p.repeats(o, token) {

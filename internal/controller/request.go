@@ -33,7 +33,8 @@ func (r *Reconciler) request(ctx context.Context, o *observation, p *plan) (*res
 	if !r.gate.enter(r.Clock.Now(), endpoint, key, p.urgency()) {
 		outcome := p.unchanged(o)
 		outcome.at = earliest(p.expiry(r.Clock.Now()), r.pausedUntil(p.flow), r.Clock.Now().Add(waitingRecheck))
-		outcome.quiet = len(o.token.Status.Conditions) == 0
+		young := r.Clock.Since(o.token.CreationTimestamp.Time) < waitingRecheck // mostly its turn comes by then
+		outcome.quiet = young && len(o.token.Status.Conditions) == 0
 		return outcome, nil
 	}
 	leave := sync.OnceFunc(func() { r.gate.leave(r.Clock.Now(), endpoint, key) })

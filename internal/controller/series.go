@@ -12,10 +12,10 @@ import (
 
 // facts are what the series of an OAuthToken tell of it.
 type facts struct {
-	uid                                                            types.UID
 	vendor, grant, reason                                          string
 	expiration, renewal, refreshExpiration, clientSecretExpiration time.Time // zero: none
 	ready, authorizationRequired, suspended                        bool
+	rested                                                         bool // it has been suspended since its token was issued
 }
 
 // series are the gauges of all OAuthTokens. They are made when they are read, from a few words for each: gauges that are kept would
@@ -90,13 +90,18 @@ func (s *series) set(key types.NamespacedName, now facts) {
 	s.known[key] = now
 }
 
-// drop removes the series of an OAuthToken that is gone, and returns its UID.
-func (s *series) drop(key types.NamespacedName) types.UID {
+// of is what was told of an OAuthToken.
+func (s *series) of(key types.NamespacedName) facts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	uid := s.known[key].uid
+	return s.known[key]
+}
+
+// drop removes the series of an OAuthToken that is gone.
+func (s *series) drop(key types.NamespacedName) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	delete(s.known, key)
-	return uid
 }
 
 // sample is the value of a gauge, with its labels in the order of their names, as prometheus.Metric demands.

@@ -268,3 +268,32 @@ func TestATargetWhoseAnswerIsLostIsNoFight(t *testing.T) {
 		t.Errorf("events %v", events)
 	}
 }
+
+// TestAFormerTargetThatCanNotBeDeletedDelaysNoRenewal has an admission webhook refuse what becomes of a renamed target: what was written is
+// written, and the next renewals come in time.
+func TestAFormerTargetThatCanNotBeDeletedDelaysNoRenewal(t *testing.T) {
+	t.Parallel()
+	clock := fakeTime()
+	w := newWorld(t, withClock(clock))
+	w.createPlain("api", oauthtest.Client{})
+	w.awaitServed("api", "")
+	w.api.fail(func(r *http.Request) *http.Response {
+		if kindOf(r) == "DELETE secrets" {
+			return refusal(r, http.StatusForbidden, "Forbidden", `admission webhook "keep.example.com" denied the request`)
+		}
+		return nil
+	})
+	edit(w, w.oauthToken("api"), targeted(func(target *v1alpha1.Target) { target.Name = "renamed" }))
+	served := w.awaitServed("renamed", "")
+	for range 2 {
+		w.pass(clock, 45*time.Minute, "api") // of an hour
+		served = w.awaitServed("renamed", served)
+	}
+	w.expect("api", 3, "after two renewals")
+	if w.api.counts()["DELETE secrets"] == 0 || !w.exists("api") {
+		t.Error("nothing was refused")
+	}
+	if got := w.events("api")[v1alpha1.EventTokenRenewed]; got != 2 {
+		t.Errorf("%d events tell of a renewal, want 2", got)
+	}
+}

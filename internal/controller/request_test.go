@@ -1,0 +1,58 @@
+package controller_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/controller"
+	"tokensync.dev/tokensync/internal/oauth/oauthtest"
+)
+
+// TestWhoFindsNoPlaceIsSeenToWaitAfterAMinute has all places of an endpoint taken by requests that hang: an OAuthToken that never had a status
+// says nothing at first, since mostly its turn comes soon, but does not stay unseen.
+func TestWhoFindsNoPlaceIsSeenToWaitAfterAMinute(t *testing.T) {
+	t.Parallel()
+	const places = 10
+	hands := fakeTime()
+	w := newWorld(t, withClock(hands))
+	release := make(chan struct{})
+	w.vendor.Fail(oauthtest.Match{}, oauthtest.Held(release), oauthtest.Times(places))
+	for i := range places {
+		secret, token := w.generic(fmt.Sprintf("inside-%d", i))
+		w.create(secret, token)
+	}
+	w.eventually(func() string {
+		if n := w.vendor.MostInFlight(oauthtest.Generic); n != places {
+			return fmt.Sprintf("%d requests are under way", n)
+		}
+		return ""
+	})
+	secret, eleventh := w.generic("eleventh")
+	w.create(secret, eleventh)
+	ready := func() map[string]float64 {
+		return seriesOf("tokensync_token_ready", "namespace", w.namespace, "name", "name=eleventh")
+	}
+	hands.SetTime(eleventh.CreationTimestamp.Add(59 * time.Second))
+	w.poke("eleventh")
+	w.settled()
+	if c := w.oauthToken("eleventh").Status.Conditions; c != nil || len(ready()) != 0 {
+		t.Errorf("before a minute: %+v, series %v", c, ready())
+	}
+	hands.Step(time.Second)
+	w.poke("eleventh")
+	conforms(t, w.awaitReady("eleventh", metav1.ConditionFalse, v1alpha1.ReasonRequesting), controller.KStatusInProgress)
+	w.eventually(func() string {
+		if value, told := ready()["eleventh"]; !told || value != 0 {
+			return fmt.Sprintf("series %v", ready())
+		}
+		return ""
+	})
+	w.wantAsked("eleventh", 0)
+	close(release)
+	w.awaitReady("eleventh", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+	w.wantAsked("eleventh", 1)
+}
