@@ -348,3 +348,26 @@ func TestRevocationsThatHangLeaveWorkersToOthers(t *testing.T) {
 		t.Errorf("%d revocations are under way at one endpoint, want 10", n)
 	}
 }
+
+func TestARefreshTokenIsRevokedWhereItWasGivenAlone(t *testing.T) {
+	t.Parallel()
+	for name, elsewhere := range map[string]bool{"the same vendor": false, "another vendor": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			seed := w.createSeeded("api", rotating(), revoking(w))
+			w.awaitServed("api", "")
+			w.settled()
+			if elsewhere { // its token endpoint does not answer, so that nothing of it comes
+				w.vendor.Fail(oauthtest.Match{Endpoint: oauthtest.TokenEndpoint}, oauthtest.Drop())
+				edit(w, named("api"), func(o *v1alpha1.OAuthToken) { o.Spec.Endpoints.TokenURL += "?of=another" })
+				w.settled()
+			}
+			w.delete(named("api"))
+			w.awaitGone("api")
+			if got := w.vendor.FamilyAlive(seed); got != elsewhere {
+				t.Errorf("the refresh token lives on: %t", got)
+			}
+		})
+	}
+}
