@@ -146,11 +146,14 @@ func (k keepsake) withoutSpent(hash string) keepsake {
 	return k
 }
 
-// withSeed takes over a first refresh token from the credentials. The one before is kept until the new one proves good. When the seed
-// was issued is not known: its life counts from now.
+// withSeed takes over a first refresh token from the credentials. The one before is kept until the new one proves good; where that is a seed
+// too, which has not proved good, the one before it. When the seed was issued is not known: its life counts from now.
 func (k keepsake) withSeed(seed oauth.Sensitive, hash, bound string, now time.Time, life time.Duration) keepsake {
 	k = k.withSpent(hash)
-	k.Previous, k.RefreshToken, k.Binding = k.held(), seed, bound
+	if k.Previous.Value.IsEmpty() {
+		k.Previous = k.held()
+	}
+	k.RefreshToken, k.Binding = seed, bound
 	return k.granted(now, life)
 }
 

@@ -174,6 +174,10 @@ func TestASeedReplacesARefreshTokenOnlyOnceItProvesGood(t *testing.T) {
 	if diff := cmp.Diff(want, texts(seeded)); diff != "" {
 		t.Errorf("taken over (-want +got):\n%s", diff)
 	}
+	again := seeded.withSeed(oauth.NewSensitive("another seed"), "another-hash", "bound", noon.Add(2*time.Hour), 720*time.Hour)
+	if got := again.Previous.Value.Reveal(); got != "old" {
+		t.Errorf("with a second seed %q is kept, want the refresh token that has proved good", got)
+	}
 	refused := parseState(stateSecret(someToken(), nil, seeded)).withoutRefreshToken()
 	if diff := cmp.Diff(texts(old.withSpent("the-hash")), texts(refused)); diff != "" {
 		t.Errorf("after the seed was refused, which is not to be sent again (-want +got):\n%s", diff)
