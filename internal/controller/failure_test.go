@@ -513,6 +513,27 @@ func TestAThrottledClientWaitsAndOthersDoNot(t *testing.T) {
 // Ten who wait at an endpoint want no token any more when it is their turn. Their places are free at once for a newcomer.
 func TestWhoIsCalledAndWantsNothingLosesNoPlace(t *testing.T) {
 	t.Parallel()
+	for name, change := range map[string]func(w *world, name string){
+		"since it is suspended": func(w *world, name string) {
+			edit(w, named(name), func(o *v1alpha1.OAuthToken) { o.Spec.Suspend = true })
+		},
+		"since its credentials are gone": func(w *world, name string) {
+			w.delete(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name + "-client"}})
+		},
+		"at this endpoint": func(w *world, name string) {
+			edit(w, named(name), func(o *v1alpha1.OAuthToken) { o.Spec.Endpoints.TokenURL += "?another" })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			wantNothing(t, change)
+		})
+	}
+}
+
+// wantNothing has as many be called at once, for whom there is nothing to do, as there are places.
+func wantNothing(t *testing.T, change func(w *world, name string)) {
+	t.Helper()
 	const places = 10
 	w, _ := newStillWorld(t)
 	release := make(chan struct{})
@@ -533,7 +554,7 @@ func TestWhoIsCalledAndWantsNothingLosesNoPlace(t *testing.T) {
 	}
 	w.settled()
 	for i := range places {
-		edit(w, &v1alpha1.OAuthToken{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("waits-%d", i)}}, func(o *v1alpha1.OAuthToken) { o.Spec.Suspend = true })
+		change(w, fmt.Sprintf("waits-%d", i))
 	}
 	w.settled()
 	close(release)
