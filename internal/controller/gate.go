@@ -51,7 +51,7 @@ func (g *gate) enter(now time.Time, endpoint string, key client.ObjectKey, urgen
 		g.mu.Unlock()
 		return true
 	}
-	e.waiting.put(key, urgency, e.hanging[key])
+	e.waiting.put(now, key, urgency, e.hanging[key])
 	next := e.next(now) // a free place goes to the most urgent one, whoever asks first
 	_, admitted := e.granted[key]
 	if admitted {
@@ -64,6 +64,16 @@ func (g *gate) enter(now time.Time, endpoint string, key client.ObjectKey, urgen
 		}
 	}
 	return admitted
+}
+
+// waitsSince is when somebody's waiting began; zero: nobody of that name waits.
+func (g *gate) waitsSince(endpoint string, key client.ObjectKey) time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if e, known := g.endpoints[endpoint]; known {
+		return e.waiting.byKey[key].since
+	}
+	return time.Time{}
 }
 
 // leave ends a request, and calls the most urgent of those who wait.
@@ -82,7 +92,7 @@ func (g *gate) renounce(now time.Time, endpoint string, key client.ObjectKey, pa
 		delete(e.granted, key)
 		e.waiting.drop(key)
 		if paused && !e.throttled(now).IsZero() {
-			e.waiting.put(key, urgency, e.hanging[key])
+			e.waiting.put(now, key, urgency, e.hanging[key])
 		}
 	})
 }

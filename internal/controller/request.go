@@ -20,6 +20,8 @@ import (
 const (
 	// sendWithin is how long after its intent a one-time credential may be sent.
 	sendWithin = 10 * time.Second
+	// shortWait is how long somebody without a status waits for a place before status says so: mostly the turn comes by then.
+	shortWait = 2 * time.Minute
 	// patience is how long a request may take before status says that one is under way.
 	patience = 2 * time.Second
 	// defaultLifetime counts where nobody says how long a token lives.
@@ -33,8 +35,8 @@ func (r *Reconciler) request(ctx context.Context, o *observation, p *plan) (*res
 	if !r.gate.enter(r.Clock.Now(), endpoint, key, p.urgency()) {
 		outcome := p.unchanged(o)
 		outcome.at = earliest(p.expiry(r.Clock.Now()), r.pausedUntil(p.flow), r.Clock.Now().Add(waitingRecheck))
-		young := r.Clock.Since(o.token.CreationTimestamp.Time) < waitingRecheck // mostly its turn comes by then
-		outcome.quiet = young && len(o.token.Status.Conditions) == 0
+		waited := r.Clock.Since(r.gate.waitsSince(endpoint, key))
+		outcome.quiet = waited < shortWait && len(o.token.Status.Conditions) == 0
 		return outcome, nil
 	}
 	leave := sync.OnceFunc(func() { r.gate.leave(r.Clock.Now(), endpoint, key) })

@@ -12,9 +12,9 @@ import (
 	"tokensync.dev/tokensync/internal/oauth/oauthtest"
 )
 
-// TestWhoFindsNoPlaceIsSeenToWaitAfterAMinute has all places of an endpoint taken by requests that hang: an OAuthToken that never had a status
+// TestWhoFindsNoPlaceIsSeenToWaitAfterTwoMinutes has all places of an endpoint taken by requests that hang: an OAuthToken that never had a status
 // says nothing at first, since mostly its turn comes soon, but does not stay unseen.
-func TestWhoFindsNoPlaceIsSeenToWaitAfterAMinute(t *testing.T) {
+func TestWhoFindsNoPlaceIsSeenToWaitAfterTwoMinutes(t *testing.T) {
 	t.Parallel()
 	const places = 10
 	hands := fakeTime()
@@ -33,14 +33,15 @@ func TestWhoFindsNoPlaceIsSeenToWaitAfterAMinute(t *testing.T) {
 	})
 	secret, eleventh := w.generic("eleventh")
 	w.create(secret, eleventh)
+	w.settled()
 	ready := func() map[string]float64 {
 		return seriesOf("tokensync_token_ready", "namespace", w.namespace, "name", "name=eleventh")
 	}
-	hands.SetTime(eleventh.CreationTimestamp.Add(59 * time.Second))
+	hands.Step(2*time.Minute - time.Second)
 	w.poke("eleventh")
 	w.settled()
 	if c := w.oauthToken("eleventh").Status.Conditions; c != nil || len(ready()) != 0 {
-		t.Errorf("before a minute: %+v, series %v", c, ready())
+		t.Errorf("before two minutes: %+v, series %v", c, ready())
 	}
 	hands.Step(time.Second)
 	w.poke("eleventh")

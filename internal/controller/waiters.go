@@ -16,6 +16,7 @@ type waiter struct {
 	hung    bool      // the last request was not answered, so that others come first
 	urgency time.Time // since or from when pods are left without a token
 	key     client.ObjectKey
+	since   time.Time // when the waiting began
 }
 
 // waiters are a queue: first those whose last request did not hang, by urgency, and by name where that is equal. There may be ten thousand.
@@ -36,9 +37,12 @@ func (w waiters) has(key client.ObjectKey) bool {
 }
 
 // put adds somebody, or changes the place of somebody who waits already.
-func (w waiters) put(key client.ObjectKey, urgency time.Time, hung bool) {
+func (w waiters) put(now time.Time, key client.ObjectKey, urgency time.Time, hung bool) {
+	added := waiter{hung: hung, urgency: urgency, key: key, since: now}
+	if waits, known := w.byKey[key]; known {
+		added.since = waits.since
+	}
 	w.drop(key)
-	added := waiter{hung: hung, urgency: urgency, key: key}
 	w.byKey[key] = added
 	w.ordered.ReplaceOrInsert(added)
 }
@@ -54,7 +58,7 @@ func (w waiters) drop(key client.ObjectKey) {
 // forgive lets urgency alone count for somebody who waits.
 func (w waiters) forgive(key client.ObjectKey) {
 	if waits, known := w.byKey[key]; known {
-		w.put(key, waits.urgency, false)
+		w.put(waits.since, key, waits.urgency, false)
 	}
 }
 
