@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -61,6 +62,9 @@ func (d *dice) oauthToken(tokenURL string) *v1alpha1.OAuthToken {
 		o.Spec.GrantType = drawn(d, v1alpha1.GrantClientCredentials, v1alpha1.GrantPassword, v1alpha1.GrantRefreshToken, v1alpha1.GrantAuthorizationCode,
 			v1alpha1.GrantSAML2Bearer, v1alpha1.GrantImplicit, "")
 		o.Spec.Endpoints = &v1alpha1.Endpoints{TokenURL: v1alpha1.URL(drawn(d, tokenURL, tokenURL, "https://elsewhere.example/token", "", "\x00"))}
+		if d.chance() {
+			o.Spec.Endpoints.IssuerURL = v1alpha1.URL(strings.TrimSuffix(tokenURL, "/token"))
+		}
 		o.Spec.Scopes = drawn(d, nil, []v1alpha1.Scope{"a"}, []v1alpha1.Scope{"a", "a", "\""})
 		o.Spec.Suspend = d.number(4) == 3
 		o.Spec.RevokeOnDelete = d.number(4) == 3

@@ -14,6 +14,8 @@ import (
 const (
 	// metadataAge is how long an issuer's metadata are used before they are read again.
 	metadataAge = time.Hour
+	// metadataPause is how long an issuer that could not be read is left alone, whoever wants to know: less than the shortest pause of a back-off.
+	metadataPause = 4 * time.Second
 	// maxCachedMetadata bounds the cache against users who make up issuers.
 	maxCachedMetadata = 64
 )
@@ -39,12 +41,28 @@ type Metadata struct {
 }
 
 // Discover reads the metadata of an issuer, at the address that OpenID Connect makes of it and then at that of RFC 8414. They are kept
-// for an hour. Whether credentials may be sent to the endpoints in them is for the caller to check. An error is always an *Error.
+// for an hour, and a failure for some seconds. Whether credentials may be sent to the endpoints in them is for the caller to check. An error is
+// always an *Error.
 func (c *Client) Discover(ctx context.Context, issuer string, caBundle []byte) (*Metadata, error) {
 	key := metadataKey{issuer: issuer, caBundle: sha256.Sum256(caBundle)}
-	if known := c.metadata.get(key, c.options.Now()); known != nil {
-		return known, nil
+	if known := c.metadata.get(key, c.options.Now()); known.metadata != nil {
+		return known.metadata, nil
+	} else if known.failure != nil {
+		return nil, new(*known.failure)
 	}
+	metadata, failure := c.readIssuer(ctx, issuer, caBundle)
+	if failure != nil {
+		if ctx.Err() == nil { // else it says nothing about the issuer
+			c.metadata.put(key, cachedMetadata{failure: new(*failure), readAt: c.options.Now()})
+		}
+		return nil, failure
+	}
+	c.metadata.put(key, cachedMetadata{metadata: metadata, readAt: c.options.Now()})
+	return metadata, nil
+}
+
+// readIssuer asks at one address after the other.
+func (c *Client) readIssuer(ctx context.Context, issuer string, caBundle []byte) (*Metadata, *Error) {
 	addresses, failure := c.metadataAddresses(issuer)
 	if failure != nil {
 		return nil, failure
@@ -52,7 +70,6 @@ func (c *Client) Discover(ctx context.Context, issuer string, caBundle []byte) (
 	for _, address := range addresses {
 		metadata, err := c.readMetadata(ctx, issuer, &Request{URL: address, CABundle: caBundle})
 		if err == nil {
-			c.metadata.put(key, metadata, c.options.Now())
 			return metadata, nil
 		}
 		if failure == nil || failure.StatusCode == http.StatusNotFound {
@@ -67,7 +84,7 @@ func (c *Client) Discover(ctx context.Context, issuer string, caBundle []byte) (
 
 // Knows tells whether Discover would answer from what it keeps.
 func (c *Client) Knows(issuer string, caBundle []byte) bool {
-	return c.metadata.get(metadataKey{issuer: issuer, caBundle: sha256.Sum256(caBundle)}, c.options.Now()) != nil
+	return c.metadata.get(metadataKey{issuer: issuer, caBundle: sha256.Sum256(caBundle)}, c.options.Now()).metadata != nil
 }
 
 // metadataAddresses are the two forms for an issuer: OpenID Connect Discovery 1.0, section 4.1, appends to its path, RFC 8414, section
@@ -163,8 +180,10 @@ type metadataKey struct {
 	caBundle [sha256.Size]byte
 }
 
+// cachedMetadata is what came of reading an issuer: metadata, or a failure.
 type cachedMetadata struct {
 	metadata *Metadata
+	failure  *Error
 	readAt   time.Time
 }
 
@@ -174,21 +193,25 @@ type metadataCache struct {
 	entries map[metadataKey]cachedMetadata
 }
 
-func (c *metadataCache) get(key metadataKey, now time.Time) *Metadata {
+// get returns what is known, as long as it counts.
+func (c *metadataCache) get(key metadataKey, now time.Time) cachedMetadata {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	cached, ok := c.entries[key]
-	if age := now.Sub(cached.readAt); !ok || age < 0 || age >= metadataAge {
-		return nil
+	cached, limit := c.entries[key], metadataAge
+	if cached.failure != nil {
+		limit = metadataPause
 	}
-	return cached.metadata
+	if age := now.Sub(cached.readAt); age < 0 || age >= limit {
+		return cachedMetadata{}
+	}
+	return cached
 }
 
-// put makes room by dropping what was read longest ago.
-func (c *metadataCache) put(key metadataKey, metadata *Metadata, now time.Time) {
+// put makes room by dropping failures, and then what was read longest ago.
+func (c *metadataCache) put(key metadataKey, read cachedMetadata) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.entries[key] = cachedMetadata{metadata: metadata, readAt: now}
+	c.entries[key] = read
 	for len(c.entries) > maxCachedMetadata {
 		delete(c.entries, c.oldest())
 	}
@@ -197,6 +220,9 @@ func (c *metadataCache) put(key metadataKey, metadata *Metadata, now time.Time) 
 func (c *metadataCache) oldest() (oldest metadataKey) {
 	var since time.Time
 	for key, cached := range c.entries {
+		if cached.failure != nil {
+			return key
+		}
 		if since.IsZero() || cached.readAt.Before(since) {
 			oldest, since = key, cached.readAt
 		}

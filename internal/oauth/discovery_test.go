@@ -173,8 +173,10 @@ func TestMetadataThatCanNotBeUsed(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			e := publish(t, c.documents)
-			client := newTestClient(t)
-			for range 2 { // a failure is not kept
+			now := noon
+			client := newTestClient(t, func(o *ClientOptions) { o.Now = func() time.Time { return now } })
+			for range 2 { // a failure is not kept for long
+				now = now.Add(metadataPause)
 				e.requests.Store(0)
 				_, failure := discover(t, client, e.URL, e.caBundle())
 				wantFailure(t, failure, &c.want, c.message)
@@ -231,12 +233,37 @@ func TestTheCacheOfMetadataIsBounded(t *testing.T) {
 	cache := metadataCache{entries: map[metadataKey]cachedMetadata{}}
 	key := func(i int) metadataKey { return metadataKey{issuer: fmt.Sprint(i)} }
 	for i := range 3 * maxCachedMetadata {
-		cache.put(key(i), &Metadata{}, noon.Add(time.Duration(i)*time.Second))
+		cache.put(key(i), cachedMetadata{metadata: &Metadata{}, readAt: noon.Add(time.Duration(i) * time.Second)})
 	}
 	if got := len(cache.entries); got != maxCachedMetadata {
 		t.Errorf("%d entries", got)
 	}
-	if cache.get(key(3*maxCachedMetadata-1), noon.Add(5*time.Minute)) == nil || cache.get(key(0), noon.Add(5*time.Minute)) != nil {
+	knows := func(i int) bool { return cache.get(key(i), noon.Add(5*time.Minute)).metadata != nil }
+	if !knows(3*maxCachedMetadata-1) || knows(0) {
 		t.Error("not the oldest were dropped")
+	}
+	for i := range maxCachedMetadata { // somebody makes issuers up
+		cache.put(metadataKey{issuer: fmt.Sprint("none", i)}, cachedMetadata{failure: &Error{}, readAt: noon.Add(5 * time.Minute)})
+	}
+	if !knows(2*maxCachedMetadata + 1) {
+		t.Error("failures take the place of what is known")
+	}
+}
+
+func TestAnIssuerThatFailsIsLeftAloneForSomeSeconds(t *testing.T) {
+	e := publish(t, map[string]string{})
+	now := noon
+	client := newTestClient(t, func(o *ClientOptions) { o.Now = func() time.Time { return now } })
+	for i, c := range []struct {
+		after     time.Duration
+		documents int32 // at both addresses
+	}{{0, 2}, {metadataPause - time.Second, 2}, {metadataPause, 4}} {
+		now = noon.Add(c.after)
+		if _, failure := discover(t, client, e.URL, e.caBundle()); failure == nil || failure.Reason != ReasonInvalidSpec {
+			t.Fatalf("step %d: the failure is %v", i, failure)
+		}
+		if got := e.requests.Load(); got != c.documents {
+			t.Errorf("step %d: %d requests, want %d", i, got, c.documents)
+		}
 	}
 }
