@@ -149,6 +149,12 @@ fuzz: ## Fuzz every target for FUZZTIME (10s) each
 	@git grep -oE --untracked '^func Fuzz\w+' -- '*_test.go' | while IFS=: read -r file func; do \
 	  go test "./$$(dirname "$$file")" -run='^$$' -fuzz="^$${func#func }$$" -fuzztime=$(FUZZTIME) </dev/null; done
 
+.PHONY: fuzz-keep
+fuzz-keep: ## Keep what fuzzing found worth running: copy it from Go's cache to testdata/fuzz, which `make test` runs
+	@cache=$$(go env GOCACHE)/fuzz/$$(go list -m); cd "$$cache" && find . -type f -path '*/Fuzz*' | while read -r file; do \
+	  into="$(CURDIR)/$$(dirname "$$(dirname "$$file")")/testdata/fuzz/$$(basename "$$(dirname "$$file")")"; \
+	  mkdir -p "$$into" && cp --update=none "$$file" "$$into/"; done
+
 ##@ Ship
 
 .PHONY: build
