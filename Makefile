@@ -153,7 +153,7 @@ fuzz: ## Fuzz every target for FUZZTIME (10s) each
 fuzz-keep: ## Keep what fuzzing found worth running: copy it from Go's cache to testdata/fuzz, which `make test` runs
 	@cache=$$(go env GOCACHE)/fuzz/$$(go list -m); cd "$$cache" && find . -type f -path '*/Fuzz*' | while read -r file; do \
 	  into="$(CURDIR)/$$(dirname "$$(dirname "$$file")")/testdata/fuzz/$$(basename "$$(dirname "$$file")")"; \
-	  mkdir -p "$$into" && cp --update=none "$$file" "$$into/"; done
+	  mkdir -p "$$into" && cp -n "$$file" "$$into/"; done
 
 ##@ Ship
 
