@@ -113,12 +113,15 @@ func (r *Reconciler) revoke(ctx context.Context, o *observation) (*notice, bool)
 	if err != nil {
 		return revocationFailed("the target Secret can't be read"), true
 	}
+	refreshToken, strange := revocable(o, flow)
+	if strange {
+		return revocationFailed("the refresh token was given to another client, or by another vendor, than the spec names now: revoke it there"), false
+	}
 	endpoint, key := gateKey(flow), client.ObjectKeyFromObject(o.token)
 	if !r.aside.enter(r.Clock.Now(), endpoint, key, o.token.DeletionTimestamp.Time) {
 		return revocationFailed("too many requests to the vendor were left unanswered for this one to be sent"), true
 	}
 	defer func() { r.aside.leave(r.Clock.Now(), endpoint, key) }()
-	refreshToken := revocable(o, flow)
 	if flow.NeedsDiscovery() {
 		if flow, err = r.discovered(ctx, o, &r.aside, flow); err != nil {
 			return revocationFailed(err.Error()), true
@@ -145,17 +148,14 @@ func (r *Reconciler) revoke(ctx context.Context, o *observation) (*notice, bool)
 	return &notice{reason: v1alpha1.EventTokenRevoked, about: "the vendor has revoked the token"}, false
 }
 
-// revocable is the refresh token that the vendor as it is stated now has given; empty: none. One that was got from another vendor is no
-// business of this one.
-func revocable(o *observation, flow *oauth.Flow) oauth.Sensitive {
+// revocable is the refresh token that is held; empty: none. It is strange where another vendor has given it, or another client has got it, than
+// are stated now: it is no business of theirs.
+func revocable(o *observation, flow *oauth.Flow) (refreshToken oauth.Sensitive, strange bool) {
 	if o.state == nil || !isOurState(o.token, o.state) {
-		return oauth.Sensitive{}
+		return oauth.Sensitive{}, false
 	}
 	keep := parseState(o.state)
-	if keep.Binding != "" && keep.Binding != binding(flow) {
-		return oauth.Sensitive{}
-	}
-	return keep.RefreshToken
+	return keep.RefreshToken, !keep.RefreshToken.IsEmpty() && keep.Binding != "" && keep.Binding != binding(flow)
 }
 
 // revocations are the requests that revoke what is held, the refresh token first: its access tokens should end with it (RFC 7009,

@@ -10,6 +10,7 @@ import (
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/consent"
 	"tokensync.dev/tokensync/internal/oauth"
+	"tokensync.dev/tokensync/internal/renewal"
 )
 
 // invite sees to the link by which a person can authorize: that there is one while it is wanted, and none otherwise.
@@ -46,23 +47,31 @@ func (r *Reconciler) invite(ctx context.Context, o *observation, p *plan) (*resu
 	return outcome, nil
 }
 
-// offerInTurn is offer, at an issuer's pace; nil: it is not the time for it yet. Once an issuer can be read, what it said before is over.
+// offerInTurn is offer, at an issuer's pace; nil: it is not the time for it yet, and what the issuer said last still holds. Once it can be read,
+// that is over.
 func (r *Reconciler) offerInTurn(ctx context.Context, o *observation, p *plan, outcome *result) (*consent.Offer, error) {
 	now, endpoint, key := r.Clock.Now(), gateKey(p.flow), client.ObjectKeyFromObject(o.token)
-	if again := p.lookAgain(o); again.After(now) && !r.Vendors.Knows(p.flow.Endpoints.IssuerURL, p.flow.CABundle) {
-		outcome.problem, outcome.at = failureProblem(o.token.Status.Failures), earliest(outcome.at, again)
-		return nil, nil
-	}
-	if needsIssuer(p.flow) && !r.aside.enter(now, endpoint, key, p.urgency()) {
-		outcome.at = earliest(outcome.at, now.Add(waitingRecheck))
-		return nil, nil
+	said := p.saidByIssuer(now, o)
+	if needsIssuer(p.flow) && !r.Vendors.Knows(p.flow.Endpoints.IssuerURL, p.flow.CABundle) {
+		var again time.Time
+		switch {
+		case said != nil && lookAgain(o).After(now):
+			again = lookAgain(o)
+		case r.aside.enter(now, endpoint, key, p.urgency()):
+			defer func() { r.aside.leave(r.Clock.Now(), endpoint, key) }()
+		default:
+			again = now.Add(waitingRecheck)
+		}
+		if !again.IsZero() {
+			outcome.problem, outcome.at = firstProblem(said, outcome.problem), earliest(outcome.at, again)
+			return nil, nil
+		}
 	}
 	offer, err := r.offer(ctx, o, p)
-	r.aside.leave(r.Clock.Now(), endpoint, key)
 	if err != nil {
 		return nil, err
 	}
-	if p.keep.RefreshToken.IsEmpty() && outcome.failure != nil && saidByIssuer(outcome.failure.Reason) {
+	if said != nil {
 		outcome.failure = nil
 		if _, obstacle := chooseExchange(now, p.flow, o, p.keep, p.served(now)); obstacle != nil {
 			outcome.problem = obstacle
@@ -81,16 +90,13 @@ func (r *Reconciler) linked(token *v1alpha1.OAuthToken, record consent.Record, o
 	return record.Invite(now, ticket, offer), ticket
 }
 
-// lookAgain is when an issuer is asked once more that could not be read; zero: it may be asked now, or need not be. What the issuer said is
-// told apart by its reason from what the token endpoint refuses for good: that is no reason not to make a link.
-func (r *plan) lookAgain(o *observation) time.Time {
-	if !needsIssuer(r.flow) || !r.keep.RefreshToken.IsEmpty() || !r.failuresCurrent(o.token) {
-		return time.Time{}
+// lookAgain is when an issuer is asked once more that could not be read. Whoever asks for a renewal says that it can be read now.
+func lookAgain(o *observation) time.Time {
+	failures, asked := o.token.Status.Failures, renewRequest(o.token)
+	if asked != "" && asked != o.token.Status.LastHandledRenewRequest && failures.Reason != v1alpha1.ReasonRateLimited {
+		return timeOf(failures.LastTime).Add(renewal.WishSpacing)
 	}
-	if failures := o.token.Status.Failures; saidByIssuer(failures.Reason) {
-		return timeOf(failures.NextAttempt)
-	}
-	return time.Time{}
+	return timeOf(failures.NextAttempt)
 }
 
 // needsIssuer tells whether endpoints have to be found by discovery.
@@ -98,15 +104,22 @@ func needsIssuer(flow *oauth.Flow) bool {
 	return flow.NeedsDiscovery() || flow.NeedsAuthorizationEndpoint()
 }
 
-// saidByIssuer tells whether a failure may be discovery's.
-func saidByIssuer(reason string) bool {
-	return selfHealing(reason) || reason == v1alpha1.ReasonInvalidSpec
+// saidByIssuer is the last failure, where it may be discovery's; nil: none is. It is told apart by its reason from what the token endpoint refuses
+// for good: that is no reason not to make a link. As long as a refresh token can be spent, failures are its own.
+func (r *plan) saidByIssuer(now time.Time, o *observation) *problem {
+	if !r.failuresCurrent(o.token) || holdsRefreshToken(now, r.flow, r.keep) {
+		return nil
+	}
+	if failures := o.token.Status.Failures; selfHealing(failures.Reason) || failures.Reason == v1alpha1.ReasonInvalidSpec {
+		return failureProblem(failures)
+	}
+	return nil
 }
 
 // uninvited tells that the authorization endpoint can't be found. While nothing else is wrong, there is time; and while there is a refresh
-// token, only its own failures count.
+// token that can be spent, only its own failures count.
 func (r *Reconciler) uninvited(ctx context.Context, o *observation, p *plan, err error) (*result, error) {
-	if p.problem != nil && p.keep.RefreshToken.IsEmpty() {
+	if p.problem != nil && !holdsRefreshToken(r.Clock.Now(), p.flow, p.keep) {
 		return r.failed(ctx, o, p, err)
 	}
 	outcome := p.unchanged(o)

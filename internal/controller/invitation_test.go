@@ -20,7 +20,7 @@ func TestAnIssuerThatCannotBeReadIsNotAskedInCircles(t *testing.T) {
 		documents int           // of one attempt
 		pause     time.Duration // until the next one
 	}{
-		"it is away":              {oauthtest.Drop(), v1alpha1.ReasonVendorUnavailable, 1, 6 * time.Second},
+		"it is away":              {oauthtest.Drop(), v1alpha1.ReasonVendorUnavailable, 1, 12 * time.Second},
 		"it has no such document": {oauthtest.Status(404, "text/html", "<p>no</p>"), v1alpha1.ReasonInvalidSpec, 2, 7 * time.Hour},
 		"it asks for a pause":     {oauthtest.TooManyRequests(oauthtest.InSeconds(30)), v1alpha1.ReasonRateLimited, 1, 40 * time.Second},
 	} {
@@ -42,6 +42,16 @@ func TestAnIssuerThatCannotBeReadIsNotAskedInCircles(t *testing.T) {
 				t.Errorf("%d failures are counted of one", got)
 			}
 			w.awaitReady("api", metav1.ConditionFalse, test.reason)
+			if test.reason != v1alpha1.ReasonRateLimited { // a person says "now", and errs
+				clock.Step(5 * time.Second)
+				edit(w, w.oauthToken("api"), func(o *v1alpha1.OAuthToken) {
+					metav1.SetMetaDataAnnotation(&o.ObjectMeta, v1alpha1.RenewRequestedAtAnnotation, "now")
+				})
+				w.settled()
+				if got := w.documents(); got != 2*test.documents {
+					t.Errorf("the issuer was asked for %d documents after a wish, want %d", got, 2*test.documents)
+				}
+			}
 			takeBack()
 			w.pass(clock, test.pause, "api")
 			w.awaitReady("api", metav1.ConditionFalse, v1alpha1.ReasonAuthorizationRequired)
@@ -110,4 +120,21 @@ func TestARefusedRefreshLeavesAloneWhatAPersonHasBegunMeanwhile(t *testing.T) {
 		t.Errorf("the person's attempt ended as %+v", outcome)
 	}
 	w.awaitServed("api", served)
+}
+
+func TestWhoChangesTheIssuerIsToldWhatIsWrongWithIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withPlatform(withPortal))
+	w.interactive("api", consented(), discovering(w, ""))
+	w.authorize("api").outcome()
+	w.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+	w.settled()
+	edit(w, w.oauthToken("api"), discovering(w, "/nowhere"))
+	w.awaitReady("api", metav1.ConditionFalse, v1alpha1.ReasonInvalidSpec)
+	w.settled()
+	if got := w.oauthToken("api").Status.Failures.Count; got != 1 {
+		t.Errorf("%d failures are counted of one", got)
+	}
+	edit(w, w.oauthToken("api"), discovering(w, ""))
+	w.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
 }

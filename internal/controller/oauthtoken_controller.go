@@ -103,9 +103,11 @@ func (r *Reconciler) queue(o *observation, p *plan) {
 	now, key := r.Clock.Now(), client.ObjectKeyFromObject(o.token)
 	if p.flow == nil {
 		r.gate.forget(now, key)
+		r.aside.forget(now, key)
 		return
 	}
 	r.gate.keepTo(now, gateKey(p.flow), key)
+	r.aside.keepTo(now, gateKey(p.flow), key)
 	if p.step != stepRequest {
 		r.gate.renounce(now, gateKey(p.flow), key, p.decision.Reason == renewal.Paused, p.urgency())
 	}

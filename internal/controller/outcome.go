@@ -158,7 +158,7 @@ func keepsakeAfter(o *observation, p *plan, token *oauth.Token) keepsake {
 	if token.RefreshToken.IsEmpty() || !keepsRefreshTokens(p.flow) {
 		return keep
 	}
-	keep.RefreshToken, keep.Binding = token.RefreshToken, binding(p.flow)
+	keep.RefreshToken, keep.Binding, keep.Previous = token.RefreshToken, binding(p.flow), refreshToken{}
 	if !refreshed {
 		keep = keep.granted(token.RequestedAt, refreshTokenLifetime(o.token, p.flow))
 	}

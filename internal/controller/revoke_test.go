@@ -368,6 +368,11 @@ func TestARefreshTokenIsRevokedWhereItWasGivenAlone(t *testing.T) {
 			if got := w.vendor.FamilyAlive(seed); got != elsewhere {
 				t.Errorf("the refresh token lives on: %t", got)
 			}
+			want := map[bool]string{false: v1alpha1.EventTokenRevoked, true: v1alpha1.EventRevocationFailed}[elsewhere]
+			w.awaitEvent("api", want)
+			if got := w.revocations(); elsewhere && len(got) != 0 {
+				t.Errorf("another vendor was sent %v", got)
+			}
 		})
 	}
 }

@@ -15,7 +15,7 @@ const (
 	// metadataAge is how long an issuer's metadata are used before they are read again.
 	metadataAge = time.Hour
 	// metadataPause is how long an issuer that could not be read is left alone, whoever wants to know: less than the shortest pause of a back-off.
-	metadataPause = 4 * time.Second
+	metadataPause = 900 * time.Millisecond
 	// maxCachedMetadata bounds the cache against users who make up issuers.
 	maxCachedMetadata = 64
 )
@@ -41,7 +41,7 @@ type Metadata struct {
 }
 
 // Discover reads the metadata of an issuer, at the address that OpenID Connect makes of it and then at that of RFC 8414. They are kept
-// for an hour, and a failure for some seconds. Whether credentials may be sent to the endpoints in them is for the caller to check. An error is
+// for an hour, and a failure for a moment. Whether credentials may be sent to the endpoints in them is for the caller to check. An error is
 // always an *Error.
 func (c *Client) Discover(ctx context.Context, issuer string, caBundle []byte) (*Metadata, error) {
 	key := metadataKey{issuer: issuer, caBundle: sha256.Sum256(caBundle)}
@@ -53,7 +53,9 @@ func (c *Client) Discover(ctx context.Context, issuer string, caBundle []byte) (
 	metadata, failure := c.readIssuer(ctx, issuer, caBundle)
 	if failure != nil {
 		if ctx.Err() == nil { // else it says nothing about the issuer
-			c.metadata.put(key, cachedMetadata{failure: new(*failure), readAt: c.options.Now()})
+			kept := *failure
+			kept.Sent = false // whoever is told of it later has sent nothing
+			c.metadata.put(key, cachedMetadata{failure: &kept, readAt: c.options.Now()})
 		}
 		return nil, failure
 	}
@@ -207,10 +209,14 @@ func (c *metadataCache) get(key metadataKey, now time.Time) cachedMetadata {
 	return cached
 }
 
-// put makes room by dropping failures, and then what was read longest ago.
+// put makes room by dropping failures, and then what was read longest ago. A failure takes nothing from metadata that still count: it may be of
+// a reading that began before.
 func (c *metadataCache) put(key metadataKey, read cachedMetadata) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if present := c.entries[key]; read.failure != nil && present.metadata != nil && read.readAt.Sub(present.readAt) < metadataAge {
+		return
+	}
 	c.entries[key] = read
 	for len(c.entries) > maxCachedMetadata {
 		delete(c.entries, c.oldest())

@@ -242,6 +242,11 @@ func TestTheCacheOfMetadataIsBounded(t *testing.T) {
 	if !knows(3*maxCachedMetadata-1) || knows(0) {
 		t.Error("not the oldest were dropped")
 	}
+	last := 3*maxCachedMetadata - 1
+	cache.put(key(last), cachedMetadata{failure: &Error{}, readAt: noon.Add(5 * time.Minute)}) // of a reading that took long
+	if !knows(last) {
+		t.Error("a failure takes the place of metadata that were read meanwhile")
+	}
 	for i := range maxCachedMetadata { // somebody makes issuers up
 		cache.put(metadataKey{issuer: fmt.Sprint("none", i)}, cachedMetadata{failure: &Error{}, readAt: noon.Add(5 * time.Minute)})
 	}
@@ -250,17 +255,19 @@ func TestTheCacheOfMetadataIsBounded(t *testing.T) {
 	}
 }
 
-func TestAnIssuerThatFailsIsLeftAloneForSomeSeconds(t *testing.T) {
+func TestAnIssuerThatFailsIsLeftAloneForAMoment(t *testing.T) {
 	e := publish(t, map[string]string{})
 	now := noon
 	client := newTestClient(t, func(o *ClientOptions) { o.Now = func() time.Time { return now } })
 	for i, c := range []struct {
 		after     time.Duration
 		documents int32 // at both addresses
-	}{{0, 2}, {metadataPause - time.Second, 2}, {metadataPause, 4}} {
+	}{{0, 2}, {metadataPause - time.Millisecond, 2}, {metadataPause, 4}} {
 		now = noon.Add(c.after)
 		if _, failure := discover(t, client, e.URL, e.caBundle()); failure == nil || failure.Reason != ReasonInvalidSpec {
 			t.Fatalf("step %d: the failure is %v", i, failure)
+		} else if told := i == 1; failure.Sent == told {
+			t.Errorf("step %d: sent: %t", i, failure.Sent)
 		}
 		if got := e.requests.Load(); got != c.documents {
 			t.Errorf("step %d: %d requests, want %d", i, got, c.documents)

@@ -12,8 +12,8 @@ const (
 	changeSpacing = time.Second
 	// cappedChangeSpacing is the same once the hour's failures are used up.
 	cappedChangeSpacing = time.Minute
-	// wishSpacing keeps requests apart that annotations ask for, from the failure before.
-	wishSpacing = 5 * time.Second
+	// WishSpacing keeps requests apart that annotations ask for, from the failure before.
+	WishSpacing = 5 * time.Second
 
 	// maxFailures is how many requests may fail in failureWindow.
 	maxFailures = 20
@@ -95,7 +95,7 @@ func (s State) nextAttempt(now time.Time) time.Time {
 	case !s.retrying(), ahead(now, f.LastTime):
 		return time.Time{}
 	case s.freshWish():
-		return f.LastTime.Add(wishSpacing)
+		return f.LastTime.Add(WishSpacing)
 	case f.NextAttempt.Sub(f.LastTime) > longestBackOff:
 		return time.Time{}
 	}
