@@ -307,6 +307,12 @@ func TestWhatIsKeptAfterAnAnswer(t *testing.T) {
 		"without one in the answer the old one stays, and its end does not move": {
 			password, byRefresh, held, oauth.Token{}, monthly, text(append(first, keyRefreshToken, "kept", keyWarnings, "given")...),
 		},
+		"a new grant's refresh token leaves nothing of the one before a seed": {
+			password, byGrant, keepsake{RefreshToken: oauth.NewSensitive("seed"), Previous: refreshToken{Value: oauth.NewSensitive("older")}},
+			oauth.Token{RefreshToken: oauth.NewSensitive("granted")},
+			nil,
+			text(append(now, keyRefreshToken, "granted")...),
+		},
 		"only the answer moves the end": {
 			password, byRefresh, held,
 			oauth.Token{RefreshToken: oauth.NewSensitive("rotated"), RefreshTokenLifetime: time.Hour},

@@ -1,0 +1,53 @@
+package controller
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/oauth"
+)
+
+// Others read the issuer just now, and all places are theirs: what was told of it stands, and nobody is sent to a link that is not there.
+func TestWhatAnIssuerSaidStandsWhileOthersAskIt(t *testing.T) {
+	catalogue, err := oauth.LoadCatalogue("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	vendor := newAnswering(t)
+	vendor.status.Store(500)
+	vendor.body.Store("")
+	credentials := credentialsSecret("", map[string]string{"client_id": "me", "client_secret": "secret"})
+	credentials.Namespace = someToken().Namespace
+	r := newRig(t, vendor, catalogue, someToken(func(o *v1alpha1.OAuthToken) {
+		o.Spec.Vendor, o.Spec.GrantType = "generic", v1alpha1.GrantAuthorizationCode
+		o.Spec.Endpoints = &v1alpha1.Endpoints{IssuerURL: v1alpha1.URL(vendor.URL)}
+	}), credentials)
+	r.reconcile(2)
+	conditions := r.token().Status.Conditions
+	if len(conditions) == 0 || conditions[0].Reason != v1alpha1.ReasonVendorUnavailable {
+		t.Fatalf("conditions %+v", conditions)
+	}
+	r.told.Reset()
+	r.clock.Step(6 * time.Second)
+	for i := range maxInFlight {
+		r.aside.enter(r.clock.Now(), vendor.URL, named(string(rune('a'+i))), time.Time{})
+	}
+	read := vendor.read.Load()
+	r.reconcile(2)
+	if diff := cmp.Diff(conditions, r.token().Status.Conditions); diff != "" {
+		t.Errorf("conditions change while others ask (-before +after):\n%s", diff)
+	}
+	if vendor.read.Load() != read || r.told.Len() != 0 {
+		t.Errorf("%d documents were read without a place; events: %s", vendor.read.Load()-read, r.told.String())
+	}
+	for i := range maxInFlight {
+		r.aside.leave(r.clock.Now(), vendor.URL, named(string(rune('a'+i))))
+	}
+	r.reconcile(1)
+	if vendor.read.Load() == read {
+		t.Error("the issuer is not asked though there is a place")
+	}
+}
