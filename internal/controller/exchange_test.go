@@ -308,7 +308,8 @@ func TestWhatIsKeptAfterAnAnswer(t *testing.T) {
 			password, byRefresh, held, oauth.Token{}, monthly, text(append(first, keyRefreshToken, "kept", keyWarnings, "given")...),
 		},
 		"a new grant's refresh token leaves nothing of the one before a seed": {
-			password, byGrant, keepsake{RefreshToken: oauth.NewSensitive("seed"), Previous: refreshToken{Value: oauth.NewSensitive("older")}},
+			password, byGrant,
+			keepsake{RefreshToken: oauth.NewSensitive("seed"), Previous: refreshToken{Value: oauth.NewSensitive("older")}},
 			oauth.Token{RefreshToken: oauth.NewSensitive("granted")},
 			nil,
 			text(append(now, keyRefreshToken, "granted")...),
