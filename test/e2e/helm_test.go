@@ -141,7 +141,7 @@ func installAgain(h *Helm) {
 }
 
 func removeRelease(h *Helm, before map[string]bool) {
-	h.Kubectl("delete", "oauthtokens", "--all", "--all-namespaces", "--timeout="+patience.String())
+	h.Kubectl("delete", "oauthtokens", "--all", "--all-namespaces", "--cascade=foreground", "--timeout="+patience.String())
 	h.Run("uninstall", release)
 	h.Kubectl("delete", "crd", "oauthtokens.tokensync.dev", "--timeout="+patience.String())
 	h.Kubectl("delete", "namespace", h.System, "--timeout="+patience.String())

@@ -30,7 +30,7 @@ func removal(s *Stage, before map[string]bool) {
 	}
 	data := s.Secret(team, seeded).Data
 
-	s.Kubectl("delete", "oauthtokens", "--all", "--all-namespaces", "--timeout="+patience.String())
+	s.Kubectl("delete", "oauthtokens", "--all", "--all-namespaces", "--cascade=foreground", "--timeout="+patience.String())
 	s.Kubectl("delete", "-k", current(s), "--timeout="+patience.String())
 
 	want := slices.Sorted(maps.Keys(kept))
