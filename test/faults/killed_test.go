@@ -33,7 +33,7 @@ type counter struct {
 }
 
 func (c *counter) rule(r *http.Request) *harness.Stroke {
-	if !harness.Counts(r) || !about(c.name, r) {
+	if !harness.Counts(r) || !about(c.name, r) || tellsOfWaiting(r) {
 		return nil
 	}
 	c.mu.Lock()
@@ -44,6 +44,15 @@ func (c *counter) rule(r *http.Request) *harness.Stroke {
 	}
 	c.what = says(r)
 	return c.stroke()
+}
+
+// tellsOfWaiting tells of a status that a busy machine has written, where the credentials are seen late or the vendor takes more than two seconds.
+func tellsOfWaiting(r *http.Request) bool {
+	if says(r) != "status" {
+		return false
+	}
+	body := bodyOf(r)
+	return bytes.Contains(body, []byte(`"`+v1alpha1.ReasonAwaitingCredentials+`"`)) || bytes.Contains(body, []byte(`"`+v1alpha1.ReasonRequesting+`"`))
 }
 
 func (c *counter) struck() string {
