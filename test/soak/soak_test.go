@@ -147,7 +147,8 @@ func judge(t *testing.T, n int, c *chaos, targets *fleet.Targets) {
 		}
 	}
 	for id, served := range targets.All() {
-		if _, owner := c.vendor.OwnerOf(served.AccessToken); owner != id {
+		forgotten := served.ExpiresAt.Before(time.Now()) // by the vendor, maybe: where a person is waited for, the last token stays
+		if _, owner := c.vendor.OwnerOf(served.AccessToken); owner != id && (owner != "" || !forgotten) {
 			t.Errorf("%s holds a token of %q", id, owner)
 		}
 	}
