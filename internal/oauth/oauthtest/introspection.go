@@ -9,7 +9,8 @@ func (s *Server) IsLive(accessToken string) bool {
 	return s.vault.live(s.now(), accessToken)
 }
 
-// OwnerOf is the vendor and client that the access token was issued to, live or not; empty for a token that is not from here.
+// OwnerOf is the vendor and client that the access token was issued to, live or not; empty for a token that is not
+// from here, or that is forgotten (see WithLongMemory).
 func (s *Server) OwnerOf(accessToken string) (Vendor, string) {
 	s.vault.mu.Lock()
 	defer s.vault.mu.Unlock()

@@ -172,6 +172,23 @@ func TestTwoRefreshesAtOnceSpendTheTokenOnce(t *testing.T) {
 	}
 }
 
+func TestALongMemoryKnowsWhoseAnExpiredTokenWas(t *testing.T) {
+	for _, long := range []bool{false, true} {
+		s, clock := rotator(Rotate)
+		if long {
+			WithLongMemory()(s)
+		}
+		_, access, _ := refreshed(t, s, s.NewRefreshToken(Generic, "app", ""), "")
+		for range 2000 {
+			refreshed(t, s, s.NewRefreshToken(Generic, "app", ""), "")
+			clock.advance(10 * time.Minute)
+		}
+		if _, owner := s.OwnerOf(access); (owner == "app") != long {
+			t.Errorf("long memory %t: the first token is of %q", long, owner)
+		}
+	}
+}
+
 func TestTheVaultForgetsWhatHasExpired(t *testing.T) {
 	s, clock := rotator(Rotate)
 	for range 5000 {

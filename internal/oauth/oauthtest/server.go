@@ -2,6 +2,7 @@ package oauthtest
 
 import (
 	"context"
+	"math"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -46,6 +47,9 @@ func WithSeed(seed uint64) Option { return func(s *Server) { s.script = newScrip
 // WithHistory keeps only the newest requests, for runs of many hours; Count and Await know all of them nevertheless. The default is to
 // keep everything.
 func WithHistory(requests int) Option { return func(s *Server) { s.journal.limit = requests } }
+
+// WithLongMemory keeps expired tokens, of which OwnerOf can tell then. The default is to throw them out now and then.
+func WithLongMemory() Option { return func(s *Server) { s.vault.crowded = math.MaxInt } }
 
 // WithAddress sets where Start and StartTLS listen. The default is a free port of 127.0.0.1.
 func WithAddress(address string) Option { return func(s *Server) { s.address = address } }
