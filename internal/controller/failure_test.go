@@ -531,12 +531,13 @@ func TestWhoIsCalledAndWantsNothingLosesNoPlace(t *testing.T) {
 	}
 }
 
-// wantNothing has as many be called at once, for whom there is nothing to do, as there are places.
-func wantNothing(t *testing.T, change func(w *world, name string)) {
-	t.Helper()
-	const places = 10
-	w, _ := newStillWorld(t)
-	release := make(chan struct{})
+// places are how many requests may be under way to one endpoint.
+const places = 10
+
+// takeAllPlaces has requests of others hang at the vendor's token endpoint, until what it returns is closed.
+func (w *world) takeAllPlaces() (release chan struct{}) {
+	w.t.Helper()
+	release = make(chan struct{})
 	w.vendor.Fail(oauthtest.Match{Endpoint: oauthtest.AnyEndpoint}, oauthtest.Held(release), oauthtest.Times(places))
 	for i := range places {
 		secret, token := w.generic(fmt.Sprintf("inside-%d", i))
@@ -548,6 +549,14 @@ func wantNothing(t *testing.T, change func(w *world, name string)) {
 		}
 		return ""
 	})
+	return release
+}
+
+// wantNothing has as many be called at once, for whom there is nothing to do, as there are places.
+func wantNothing(t *testing.T, change func(w *world, name string)) {
+	t.Helper()
+	w, _ := newStillWorld(t)
+	release := w.takeAllPlaces()
 	for i := range places {
 		secret, token := w.generic(fmt.Sprintf("waits-%d", i))
 		w.create(secret, token)

@@ -9,28 +9,15 @@ import (
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/controller"
-	"tokensync.dev/tokensync/internal/oauth/oauthtest"
 )
 
 // TestWhoFindsNoPlaceIsSeenToWaitAfterTwoMinutes has all places of an endpoint taken by requests that hang: an OAuthToken that never had a status
 // says nothing at first, since mostly its turn comes soon, but does not stay unseen.
 func TestWhoFindsNoPlaceIsSeenToWaitAfterTwoMinutes(t *testing.T) {
 	t.Parallel()
-	const places = 10
 	hands := fakeTime()
 	w := newWorld(t, withClock(hands))
-	release := make(chan struct{})
-	w.vendor.Fail(oauthtest.Match{}, oauthtest.Held(release), oauthtest.Times(places))
-	for i := range places {
-		secret, token := w.generic(fmt.Sprintf("inside-%d", i))
-		w.create(secret, token)
-	}
-	w.eventually(func() string {
-		if n := w.vendor.MostInFlight(oauthtest.Generic); n != places {
-			return fmt.Sprintf("%d requests are under way", n)
-		}
-		return ""
-	})
+	release := w.takeAllPlaces()
 	secret, eleventh := w.generic("eleventh")
 	w.create(secret, eleventh)
 	w.settled()
