@@ -129,6 +129,12 @@ func (g *grid) checkMoment(r route, name string, want fate, moment time.Duration
 	}
 	made := g.tokens(name) - before
 	switch {
+	case want.spent && moment > most:
+		if made != 0 {
+			g.t.Errorf("%s: what was sent before is sent again: %d requests %s after the mishap", name, made, moment)
+		}
+		g.awaitReason(name, v1alpha1.ReasonAwaitingCredentials)
+		return true
 	case most == 0 || moment < least:
 		if made != 0 {
 			g.t.Errorf("%s: %d requests %s after the mishap, want none", name, made, moment)
@@ -148,6 +154,10 @@ func (g *grid) checkMoment(r route, name string, want fate, moment time.Duration
 func (g *grid) checkMended(name string, want fate) {
 	g.t.Helper()
 	token := g.oauthToken(name)
+	if want.vain != "" && token.Spec.GrantType == v1alpha1.GrantSAML2Bearer {
+		g.awaitReason(name, want.vain)
+		return
+	}
 	if want.vain != "" {
 		if !has(token, v1alpha1.ConditionAuthorizationRequired, want.vain) {
 			g.t.Errorf("%s: nobody is asked although what was sent is spent or past its end: %+v", name, token.Status.Conditions)
@@ -160,6 +170,20 @@ func (g *grid) checkMended(name string, want fate) {
 	if len(left) != 0 || len(token.Status.Conditions) != 1 || token.Status.Failures != nil || !g.vendor.IsLive(g.served(name)) {
 		g.t.Errorf("%s: not mended: %+v, failures %+v", name, token.Status.Conditions, token.Status.Failures)
 	}
+}
+
+// awaitReason waits until an OAuthToken says why there is no new token.
+func (g *grid) awaitReason(name, reason string) {
+	g.t.Helper()
+	g.eventually(func() string {
+		token := g.oauthToken(name)
+		if has(token, v1alpha1.ConditionRenewalFailing, reason) || slices.ContainsFunc(token.Status.Conditions, func(c metav1.Condition) bool {
+			return c.Type == v1alpha1.ConditionReady && c.Status == metav1.ConditionFalse && c.Reason == reason
+		}) {
+			return ""
+		}
+		return fmt.Sprintf("%s: want the reason %s, have %+v", name, reason, token.Status.Conditions)
+	})
 }
 
 // gauges are the values of a metric for one OAuthToken, by another label.

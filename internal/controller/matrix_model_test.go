@@ -93,6 +93,7 @@ type route struct {
 	served    bool // a token of an earlier request is served: it is a renewal
 	refreshes bool // the request spends a refresh token
 	code      bool // the request spends the code of a person's consent
+	assertion bool // the request spends a ready assertion
 }
 
 func routes() map[string]route {
@@ -104,6 +105,8 @@ func routes() map[string]route {
 		"password-refresh":           {grant: v1alpha1.GrantPassword, served: true, refreshes: true},
 		"saml-first":                 {grant: v1alpha1.GrantSAML2Bearer},
 		"saml-renewal":               {grant: v1alpha1.GrantSAML2Bearer, served: true},
+		"assertion-first":            {grant: v1alpha1.GrantSAML2Bearer, assertion: true},
+		"assertion-renewal":          {grant: v1alpha1.GrantSAML2Bearer, served: true, assertion: true},
 		"refresh-token-first":        {grant: v1alpha1.GrantRefreshToken, refreshes: true},
 		"refresh-token-refresh":      {grant: v1alpha1.GrantRefreshToken, served: true, refreshes: true},
 		"code-first":                 {grant: v1alpha1.GrantAuthorizationCode, code: true},
@@ -119,6 +122,7 @@ type fate struct {
 	most       time.Duration
 	lastTenth  bool   // the next request comes when a tenth of the served token's life remains
 	vain       string // why that request fails too, where what it sends is spent or past its end
+	spent      bool   // no request comes then, since there is nothing left to send: the credentials are awaited
 }
 
 // after tells the fate that the contract has for a mishap on a route.
@@ -138,6 +142,10 @@ func (r route) after(m mishap) fate {
 		if m.class != rejected { // that would end by itself, and the code is lost
 			f.reason = v1alpha1.ReasonAuthorizationRequired
 		}
+	case r.assertion && m.class == throttled && m.pause > 5*time.Minute: // that is how long an assertion is good for
+		f.vain = v1alpha1.ReasonInvalidGrant
+	case r.assertion && m.class != throttled:
+		f.spent = m.sent()
 	case r.refreshes && m.ambiguous():
 		f.reason = v1alpha1.ReasonRefreshInterrupted
 		f.least, f.most = pauseAfter(transient, 0)

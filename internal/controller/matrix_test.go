@@ -36,6 +36,7 @@ type grid struct {
 	mu     sync.Mutex
 	away   map[string]string // hosts that are not found where they are: refused, tls, or dns
 	before map[string]*corev1.Secret
+	ready  map[string][]byte // an assertion for each OAuthToken, where it gets a ready one
 }
 
 func dashed(name string) string { return strings.ReplaceAll(name, "_", "-") }
@@ -46,7 +47,7 @@ func (g *grid) vendorOf(name string) string { return "matrix-" + g.route + "-" +
 // newGrid makes a grid whose manager runs, and nothing in it yet.
 func newGrid(t *testing.T, route string) *grid {
 	t.Helper()
-	g := &grid{route: route, hands: clocktesting.NewFakeClock(time.Now().Truncate(time.Second)), away: map[string]string{}, before: map[string]*corev1.Secret{}}
+	g := &grid{route: route, hands: clocktesting.NewFakeClock(time.Now().Truncate(time.Second)), away: map[string]string{}, before: map[string]*corev1.Secret{}, ready: map[string][]byte{}}
 	g.world = newIdleWorld(t, withClock(g.hands), withPlatform(func(p *declaration.Platform) {
 		withPortal(p)
 		p.AllowedHosts = append(p.AllowedHosts, "*.example.com")
@@ -108,7 +109,36 @@ func (g *grid) plant(r route, name string) {
 		token.Spec.SAML2Bearer = samlToken("").Spec.SAML2Bearer
 		secret.Data = g.signingKey()
 	}
+	if r.assertion {
+		token.Spec.SAML2Bearer = nil
+		secret.Data = map[string][]byte{"assertion": g.ready[name]}
+	}
 	g.create(secret, token)
+}
+
+// signAssertions has the operator sign an assertion for each mishap, and keeps the vendor from taking note of them.
+func (g *grid) signAssertions(names []string) {
+	g.t.Helper()
+	for _, name := range names {
+		signer := "sign-" + name
+		secret := g.register(signer, oauthtest.Client{})
+		secret.Data = g.signingKey()
+		g.vendor.Fail(oauthtest.Match{ClientID: signer}, oauthtest.Status(500, "text/plain", ""))
+		g.create(secret, genericToken(g.world, signer, v1alpha1.GrantSAML2Bearer, func(o *v1alpha1.OAuthToken) {
+			o.Spec.SAML2Bearer, o.Spec.CABundle = samlToken("").Spec.SAML2Bearer, g.vendor.CABundle()
+		}))
+	}
+	for _, name := range names {
+		signer := "sign-" + name
+		g.awaitReady(signer, metav1.ConditionFalse, v1alpha1.ReasonVendorUnavailable)
+		g.delete(&v1alpha1.OAuthToken{ObjectMeta: metav1.ObjectMeta{Name: signer}})
+		g.delete(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: signer + "-client"}})
+	}
+	for _, request := range g.vendor.Requests() {
+		if name, isSigner := strings.CutPrefix(request.ClientID, "sign-"); isSigner {
+			g.ready[name] = []byte(request.Form().Get("assertion"))
+		}
+	}
 }
 
 // signingKey makes the vendor trust a key, once for the world.
@@ -146,6 +176,9 @@ func (g *grid) tokens(name string) int {
 func (g *grid) bring(r route, all map[string]mishap) {
 	g.t.Helper()
 	names := slices.Sorted(maps.Keys(all))
+	if r.assertion {
+		g.signAssertions(names)
+	}
 	if !r.served {
 		for _, name := range names {
 			g.strike(name, all[name])
@@ -172,6 +205,16 @@ func (g *grid) bring(r route, all map[string]mishap) {
 		g.strike(name, all[name])
 	}
 	g.pass(g.hands, 45*time.Minute, names...)
+	if !r.assertion {
+		return
+	}
+	for _, name := range names {
+		g.awaitCondition(name, v1alpha1.ConditionRenewalFailing, metav1.ConditionTrue, v1alpha1.ReasonAwaitingCredentials)
+	}
+	g.signAssertions(names)
+	for _, name := range names {
+		edit(g.world, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name + "-client"}}, func(s *corev1.Secret) { s.Data["assertion"] = g.ready[name] })
+	}
 }
 
 func TestFaultMatrix(t *testing.T) {
