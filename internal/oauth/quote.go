@@ -22,7 +22,8 @@ const (
 )
 
 // quote makes a server's words fit for a condition: only the characters of RFC 6749, section 5.2; nothing that this request sent, since
-// servers like to repeat what they refuse; nothing that differs each time, since the same problem must give the same text; not long.
+// servers like to repeat what they refuse, nor anything else of the credentials Secret, which another request may have sent; nothing that
+// differs each time, since the same problem must give the same text; not long.
 func (r *Request) quote(text string, limit int) string {
 	text = text[:min(len(text), maxQuoted)]
 	secrets := r.secrets()
@@ -46,8 +47,9 @@ func keepErrorCharacters(text string) string {
 	return strings.Join(strings.Fields(kept), " ")
 }
 
-// secrets are the values that this request sends, longest first, in the forms in which a server may repeat them. Values that are public
-// are among them: a scope or a client_id may come from the credentials Secret, and messages quote nothing of it.
+// secrets are the values that this request sends and those of the credentials Secret, longest first, in the forms in which a server may
+// repeat them. Values that are public are among them: a scope or a client_id may come from the credentials Secret, and messages quote nothing
+// of it. Of a value of several lines, as keys are, each line counts.
 func (r *Request) secrets() []string {
 	values := headerSecrets(r.authorization.Reveal())
 	body, _ := url.ParseQuery(r.body.Reveal()) // what can be read of it is enough
@@ -55,6 +57,10 @@ func (r *Request) secrets() []string {
 		if name != "grant_type" && name != "token_type_hint" {
 			values = append(values, list...)
 		}
+	}
+	for _, value := range r.credentials {
+		values = append(values, value.Reveal())
+		values = append(values, strings.Split(value.Reveal(), "\n")...)
 	}
 	var forms []string
 	for _, value := range values {

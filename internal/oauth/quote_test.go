@@ -17,6 +17,7 @@ func telling() *Request {
 			"grant_type": {"password"}, "username": {"Admin@acme.example"}, "password": {`pa"ss wörd&+`},
 			"assertion": {strings.Repeat("PHNhbWw+", 40)}, "refresh_token": {"abcd"}, "tenant": {"acme-tenant"}, "x": {"abc"},
 		}.Encode()),
+		credentials: Credentials{"seed": NewSensitive("seed-of-old"), "saml_signing_key": NewSensitive("-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMG\n")},
 	}
 }
 
@@ -41,6 +42,8 @@ func TestE6_NothingThatWasSentIsQuoted(t *testing.T) {
 		"a long assertion, cut":        {"could not parse PHNhbWw+PHNhbWw+PHN", "could not parse [redacted]"},
 		"a short refresh token":        {"token abcd is spent", "token [redacted] is spent"},
 		"a parameter":                  {"no such tenant: acme-tenant", "no such tenant: [redacted]"},
+		"what another request sent":    {"token seed-of-old is spent", "token [redacted] is spent"},
+		"a line of a key":              {"can't read migHAGEAMBMG", "can't read [redacted]"},
 		"the grant is no secret":       {"password is not served", "password is not served"},
 		"values too short to be found": {"abc is the alphabet", "abc is the alphabet"},
 	} {

@@ -21,6 +21,7 @@ type Request struct {
 	refresh       bool      // the body spends a refresh token
 	once          bool      // the body spends something: a refresh token, a code, or a ready assertion
 	hints         map[string]string
+	credentials   Credentials // all that the Secret holds, sent or not: no message quotes any of it
 }
 
 // Format implements fmt.Formatter. Not even the URL is shown: a tenant in it may come from the credentials Secret.
@@ -38,5 +39,6 @@ func (f *Flow) request(endpoint string, body form) *Request {
 		authorization: authorization,
 		body:          joinForms(body, client).encode(),
 		hints:         f.Vendor.FailureHints,
+		credentials:   f.settings.Credentials,
 	}
 }
