@@ -87,12 +87,15 @@ func (v *explainVerb) run(_ *cobra.Command, names []string) error {
 	return explain(v.Out, catalogue, vendor, grants)
 }
 
-// exampleGrant is the preferred one of some grants, else the first.
+// exampleGrant is the preferred one of some grants, else one that needs nobody, else the first.
 func exampleGrant(vendor *oauth.Vendor, grants []oauth.GrantType) oauth.GrantType {
 	for _, grant := range grants {
 		if vendor.Grants[grant].Preferred {
 			return grant
 		}
+	}
+	if slices.Contains(grants, oauth.ClientCredentials) {
+		return oauth.ClientCredentials
 	}
 	return grants[0]
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -177,11 +178,16 @@ func seenAt(events []corev1.Event) map[types.UID]time.Time {
 	return seen
 }
 
+// lastSeen is the time of an event, whichever of the two interfaces it was written by.
 func lastSeen(event *corev1.Event) time.Time {
-	if event.Series != nil && event.Series.LastObservedTime.After(event.EventTime.Time) {
-		return event.Series.LastObservedTime.Time
+	times := []time.Time{event.EventTime.Time, event.LastTimestamp.Time, event.FirstTimestamp.Time}
+	if event.Series != nil {
+		times = append(times, event.Series.LastObservedTime.Time)
 	}
-	return event.EventTime.Time
+	if latest := slices.MaxFunc(times, time.Time.Compare); !latest.IsZero() {
+		return latest
+	}
+	return event.CreationTimestamp.Time
 }
 
 // newFailure is the last warning about a person's attempt that was not there before; empty: none. Clocks of two machines are not compared.

@@ -124,7 +124,8 @@ func (v *renewVerb) awaitAll(ctx context.Context, c *connection, wishes map[type
 	}
 	known, changes := c.watch(ctx, &v1alpha1.OAuthToken{}, &v1alpha1.OAuthTokenList{}, matching...)
 	defer changes.Stop()
-	fine, latest := !v.dropDeleted(wishes, known), map[types.UID]*v1alpha1.OAuthToken{}
+	isListed := ctx.Err() == nil
+	fine, latest := !isListed || !v.dropDeleted(wishes, known), map[types.UID]*v1alpha1.OAuthToken{}
 	for len(wishes) > 0 {
 		select {
 		case <-ctx.Done():
@@ -167,7 +168,7 @@ func (v *renewVerb) dropDeleted(wishes map[types.UID]wish, known cache.Indexer) 
 	}
 	dropped := false
 	for uid, wanted := range wishes {
-		if len(there) > 0 && !there[uid] {
+		if !there[uid] {
 			v.say("%s not renewed: it was deleted", v.shown(wanted.before))
 			delete(wishes, uid)
 			dropped = true

@@ -98,7 +98,7 @@ func (v *suspendVerb) change(ctx context.Context, c *connection, token *v1alpha1
 		return "is not suspended", nil
 	}
 	owners := suspendOwners(token)
-	delivered := slices.DeleteFunc(slices.Clone(owners), byHand)
+	delivered := slices.DeleteFunc(slices.Clone(owners), func(o owner) bool { return !o.delivers })
 	if len(delivered) > 0 && !v.force {
 		return "", errors.New(statedElsewhere(delivered))
 	}

@@ -55,9 +55,11 @@ func (t *trial) checkSecret() {
 	switch role := t.secret.Labels[v1alpha1.RoleLabel]; role {
 	case v1alpha1.RoleCredentials:
 	case "":
-		t.add(warning, "credentials", "Secret %q lacks the label by which its owner lets Tokensync use it: add %s: %s", t.secret.Name, v1alpha1.RoleLabel, v1alpha1.RoleCredentials)
+		t.addReason("credentials", v1alpha1.ReasonCredentialsNotLabelled, fmt.Sprintf(
+			"Secret %q lacks the label by which its owner lets Tokensync use it: add %s: %s", t.secret.Name, v1alpha1.RoleLabel, v1alpha1.RoleCredentials))
 	default:
-		t.add(warning, "credentials", "the label %s of Secret %q must be %s, or Tokensync does not use it", v1alpha1.RoleLabel, t.secret.Name, v1alpha1.RoleCredentials)
+		t.addReason("credentials", v1alpha1.ReasonCredentialsNotLabelled, fmt.Sprintf(
+			"the label %s of Secret %q must be %s, or Tokensync does not use it", v1alpha1.RoleLabel, t.secret.Name, v1alpha1.RoleCredentials))
 	}
 	if _, faults := declaration.KeyMapping(t.secret); len(faults) > 0 {
 		t.addReason("credentials", v1alpha1.ReasonCredentialsIncomplete, strings.Join(faults, "; "))

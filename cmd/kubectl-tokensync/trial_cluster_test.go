@@ -66,7 +66,7 @@ func TestTheAPIServerJudgesAManifestAndKeepsNothing(t *testing.T) {
 		},
 		"a namespace that is absent":  {strings.ReplaceAll(text, "metadata:\n", "metadata:\n  namespace: nowhere\n"), nil, "note     API server    did not judge the manifest: ", 0},
 		"a Secret in the cluster":     {withoutSecret, func(d *desk) { d.keeps("genesys-cloud-client", v1alpha1.RoleCredentials) }, `Secret "genesys-cloud-client"; used of it: client_id, client_secret`, 0},
-		"one there without the label": {withoutSecret, func(d *desk) { d.keeps("genesys-cloud-client", "") }, "lacks the label by which its owner lets Tokensync use it", 0},
+		"one there without the label": {withoutSecret, func(d *desk) { d.keeps("genesys-cloud-client", "") }, "lacks the label by which its owner lets Tokensync use it", 1},
 		"a Secret that is nowhere":    {withoutSecret, nil, `Secret "genesys-cloud-client" is neither in the file nor in namespace `, 1},
 		"an OAuthToken that exists":   {strings.Replace(text, "name: genesys-cloud\n", "name: orders\n", 1), nil, "ok       API server    would accept it", 0},
 	} {

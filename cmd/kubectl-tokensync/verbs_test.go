@@ -190,7 +190,7 @@ func TestSuspendAndResume(t *testing.T) {
 	said, exit = d.does("resume", "orders")
 	wants(t, said, exit, "orders is not suspended\n", 0)
 	if owners := suspendOwners(d.token()); owners != nil {
-		t.Errorf("spec.suspend is owned by %q", owners)
+		t.Errorf("spec.suspend is owned by %v", owners)
 	}
 }
 
@@ -210,8 +210,15 @@ func TestWhatIsStatedInGitIsLeftToGit(t *testing.T) {
 }
 
 func TestWhatAPersonSuspendedByHandIsResumed(t *testing.T) {
+	for _, hand := range []string{"kubectl-edit", "argocd-server", "node-fetch"} {
+		t.Run(hand, func(t *testing.T) { aPersonSuspendsByHand(t, hand) })
+	}
+}
+
+func aPersonSuspendsByHand(t *testing.T, hand string) {
+	t.Helper()
 	d := newDesk(t)
-	d.patch("kubectl-edit", `{"spec":{"suspend":true}}`)
+	d.patch(hand, `{"spec":{"suspend":true}}`)
 	said, exit := d.does("resume", "orders")
 	wants(t, said, exit, "orders resumed\n", 0)
 	if d.token().Spec.Suspend {
