@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the manager's image for one platform: `make image` tells the variables. The same commit, Go and tool give the same bytes.
+# Builds the manager's image for one platform: `make image` tells the variables. The same commit and Go give the same program, and with buildah or
+# podman the same image.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source hack/image/tool.sh
@@ -13,7 +14,7 @@ arguments=(
   --platform "$platform"
   --build-arg "VERSION=${VERSION:-dev}"
   --build-arg "COMMIT=${COMMIT:-unknown}"
-  --build-arg "CREATED=$(date -u -d "@$epoch" +%Y-%m-%dT%H:%M:%SZ)"
+  --build-arg "CREATED=$(date -u -d "@$epoch" +%Y-%m-%dT%H:%M:%SZ 2>/dev/null || date -u -r "$epoch" +%Y-%m-%dT%H:%M:%SZ)" # GNU's, else BSD's
   -t "$image"
 )
 case ${BUILD_BASE:-} in
@@ -40,8 +41,7 @@ fi
 
 case ${OUTPUT:-} in
   '') exit ;;
-  oci:*) [ "$(basename "$tool")" = docker ] && { echo 'docker writes no OCI layout here: install buildah or podman.' >&2; exit 1; }
-    "$tool" push -q "$image" "$OUTPUT" ;;
+  oci:*) "$tool" push -q "$image" "$OUTPUT" ;;
   *) # what `docker load`, `kind load image-archive` and `ctr images import` read
     mkdir -p "$(dirname "$OUTPUT")"
     rm -f "$OUTPUT" # neither tool overwrites an archive

@@ -89,10 +89,24 @@ func join(reference string, images map[platform]layout) (layout, error) {
 	}
 	result.image = descriptor{MediaType: indexType, Digest: digest(text), Size: int64(len(text)), Annotations: map[string]string{
 		"org.opencontainers.image.ref.name": reference[strings.LastIndex(reference, ":")+1:],
-		"io.containerd.image.name":          reference, // the whole name, for those who import it
+		"io.containerd.image.name":          fullName(reference), // for those who import it
 	}}
 	result.blobs[blobName(result.image.Digest)] = text
 	return result, nil
+}
+
+// fullName is a reference as containerd compares them: with its registry, which is Docker's where none is named.
+func fullName(reference string) string {
+	registry, rest, hasPath := strings.Cut(reference, "/")
+	switch {
+	case !hasPath:
+		return "docker.io/library/" + reference
+	case registry == "docker.io" && !strings.Contains(rest, "/"):
+		return "docker.io/library/" + rest
+	case registry == "localhost" || strings.ContainsAny(registry, ".:"):
+		return reference
+	}
+	return "docker.io/" + reference
 }
 
 // entries are the layout's files, as an OCI archive has them.

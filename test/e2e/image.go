@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -26,6 +27,9 @@ func previousRef(tb testing.TB) string {
 		return tags[0]
 	}
 	const beforeTheFirst = "76999fa" // there was no release yet
+	if out, err := exec.Command("git", "-C", kubetest.Root(), "cat-file", "-e", beforeTheFirst+"^{commit}").CombinedOutput(); err != nil {
+		tb.Fatalf("the commit that stands for the release before is not in this clone: `git fetch --unshallow`, or name another by PREVIOUS (%s)", out)
+	}
 	return beforeTheFirst
 }
 
