@@ -4,7 +4,10 @@ package e2e
 
 import (
 	"context"
+	"slices"
+	"strings"
 
+	"github.com/google/go-cmp/cmp"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -19,8 +22,9 @@ func namespaced(s *Stage) {
 	s.Afterwards(func() { s.In(s.whole).Kubectl("delete", "-k", "config/crd") })
 	s.Kubectl("apply", "--server-side", "-k", "config/crd")
 	s.System = home
-	before := s.Count(oauthtest.Generic, settled)
-	s.Install(s.Write(Overlay{Base: "config/namespaced", Image: operatorImage()}))
+	before, bare := s.Count(oauthtest.Generic, settled), s.Inventory()
+	overlay := s.Write(Overlay{Base: "config/namespaced", Image: operatorImage()})
+	s.Install(overlay)
 	s.Declare(abroad, settled)
 	s.Declare(home, steady, renewedEarly)
 	s.AwaitToken(home, steady)
@@ -41,6 +45,26 @@ func namespaced(s *Stage) {
 			}
 		}
 	}
+	s.Remove(home, "reader")
+	s.leaves(home, overlay, bare)
+}
+
+// leaves removes an operator from its namespace in the documented order, and looks what is left.
+func (s *Stage) leaves(home, overlay string, bare map[string]bool) {
+	s.TB.Helper()
+	s.Kubectl("-n", home, "delete", "oauthtokens", "--all", "--cascade=foreground", "--timeout="+patience.String())
+	s.Kubectl("delete", "-k", overlay, "--timeout="+patience.String())
+	s.Kubectl("-n", home, "delete", "secret/tokensync-hash-key", "lease/tokensync-manager")
+	s.Await(func() string {
+		var more []string
+		for object := range s.Inventory() {
+			if !bare[object] && strings.Contains(object, " "+home+"/") {
+				more = append(more, object)
+			}
+		}
+		slices.Sort(more)
+		return cmp.Diff([]string{"Secret " + home + "/" + steady + "-client"}, more)
+	})
 }
 
 // may asks the API server what the operator's account may do.
