@@ -57,8 +57,12 @@ end
 if is.Stalled then
   return {status = "Degraded", message = says(ready)}
 end
--- Whoever uses the token fails by now. Where none was ever served, waiting and trying again are progress.
+-- Whoever uses the token fails by now. Where none was ever served, waiting and trying again are progress; so is a request under way, for a
+-- while.
 if expired and ready.reason ~= "Requesting" and ready.reason ~= "TokenExpired" then
   return {status = "Degraded", message = "The token has expired, and its renewal fails: " .. says(ready)}
+end
+if status.expiresAt ~= nil and status.expiresAt <= os.date("!%Y-%m-%dT%H:%M:%SZ", os.time() - 300) then
+  return {status = "Degraded", message = "The token expired minutes ago, and there is no new one: does the operator run? " .. says(ready)}
 end
 return {status = "Progressing", message = says(ready)}
