@@ -56,6 +56,7 @@ type Reconciler struct {
 	aside   gate // of what vendors are asked beside: revocations, and where a link leads
 	saver   saver
 	unsent  unsent
+	proofs  proofs
 	revoked sync.Map // the UIDs of OAuthTokens that are being deleted and have nothing to revoke any more; it may be lost
 	metrics *metrics
 	called  chan event.TypedGenericEvent[client.ObjectKey]
@@ -147,5 +148,6 @@ func (r *Reconciler) forget(key types.NamespacedName, uid types.UID) {
 	r.reports.drop(uid)
 	r.repairs.forget(uid)
 	r.unsent.end(uid)
+	r.proofs.forget(uid)
 	r.revoked.Delete(uid)
 }

@@ -185,6 +185,7 @@ func keepsRefreshTokens(flow *oauth.Flow) bool {
 
 // refused tells of an API server that does not let the target be written.
 func (r *Reconciler) refused(o *observation, p *plan, err error) (*result, error) {
+	r.proofs.noteRefusal(o.token.Namespace)
 	terminating := apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
 	webhookAway := apierrors.IsInternalError(err) && strings.Contains(err.Error(), "webhook")
 	if !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err) && !apierrors.IsRequestEntityTooLargeError(err) && !webhookAway {

@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
@@ -37,6 +34,7 @@ func (r *Reconciler) request(ctx context.Context, o *observation, p *plan) (*res
 		outcome.at = earliest(p.expiry(r.Clock.Now()), r.pausedUntil(p.flow), r.Clock.Now().Add(waitingRecheck))
 		waited := r.Clock.Since(r.gate.waitsSince(endpoint, key))
 		outcome.quiet = waited < shortWait && len(o.token.Status.Conditions) == 0
+		r.confirmAhead(ctx, o, p)
 		return outcome, nil
 	}
 	leave := sync.OnceFunc(func() { r.gate.leave(r.Clock.Now(), endpoint, key) })
@@ -46,7 +44,7 @@ func (r *Reconciler) request(ctx context.Context, o *observation, p *plan) (*res
 	}
 	ctx, end := r.saver.shelter(ctx)
 	defer end()
-	if found, err := r.confirmAbsence(ctx, o); err != nil {
+	if found, err := r.confirmAbsence(ctx, o, p); err != nil {
 		return r.refused(o, p, err)
 	} else if found {
 		return r.carryOut(ctx, o, r.planner.plan(r.Clock.Now(), o, r.pausedUntil))
@@ -182,36 +180,6 @@ func (r *Reconciler) announce(ctx context.Context, o *observation, p *plan) (sto
 		close(ended)
 		<-finished
 	}
-}
-
-// confirmAbsence proves, where the cache shows no target Secret, that one can be made: by a dry run of its creation, so that no token is
-// requested that could not be kept. Where there is one after all, it is observed, and found is true.
-func (r *Reconciler) confirmAbsence(ctx context.Context, o *observation) (found bool, err error) {
-	if o.target.standing != absent {
-		return false, nil
-	}
-	trial := renderMetadata(o.token, record{}, trialData(o.token), seal{}).secret()
-	err = r.Client.Create(ctx, trial, client.DryRunAll, client.FieldOwner(fieldManager), client.DisableReadYourWritesConsistency)
-	if err == nil || dryRunRefused(err) {
-		return false, nil
-	}
-	if !apierrors.IsAlreadyExists(err) {
-		return false, err
-	}
-	return true, r.observeLive(ctx, o)
-}
-
-// dryRunRefused tells whether an admission webhook can't be asked for a dry run: then the creation itself has to show.
-func dryRunRefused(err error) bool {
-	return apierrors.IsBadRequest(err) && strings.Contains(err.Error(), "dry run")
-}
-
-// trialData holds what the API server demands of a Secret's type.
-func trialData(token *v1alpha1.OAuthToken) map[string][]byte {
-	return map[corev1.SecretType]map[string][]byte{
-		corev1.SecretTypeDockerConfigJson: {corev1.DockerConfigJsonKey: []byte("{}")},
-		corev1.SecretTypeBasicAuth:        {corev1.BasicAuthPasswordKey: []byte("-")},
-	}[targetType(token)]
 }
 
 // stateKey names an OAuthToken's state Secret.
