@@ -83,7 +83,7 @@ func run(ctx context.Context, out io.Writer, arguments []string) error {
 		return err
 	}
 	restConfig.QPS, restConfig.Burst = float32(o.kubeAPIQPS), o.kubeAPIBurst
-	m, err := newManager(restConfig, o)
+	m, err := newManager(ctx, restConfig, o)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func run(ctx context.Context, out io.Writer, arguments []string) error {
 	return m.Start(ctx)
 }
 
-func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
+func newManager(ctx context.Context, restConfig *rest.Config, o *options) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme() // of what is used alone: all of Kubernetes' kinds would cost megabytes
 	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, eventsv1.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
@@ -104,20 +104,30 @@ func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
 		}
 	}
 	consistent := true
-	m, err := ctrl.NewManager(restConfig, ctrl.Options{
+	settings := ctrl.Options{
 		Scheme:                        scheme,
 		Cache:                         controller.CacheOptions(o.namespaces),
 		Client:                        client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: &consistent}},
 		LeaderElection:                o.leaderElect,
-		LeaderElectionID:              "tokensync-manager",
-		LeaderElectionNamespace:       o.ownNamespace,
 		LeaderElectionReleaseOnCancel: true,
 		HealthProbeBindAddress:        o.healthAddress,
 		GracefulShutdownTimeout:       &gracePeriod,
 		Metrics:                       metricsOptions(o),
-	})
+	}
+	var lock *watchedLock
+	if o.leaderElect {
+		var err error
+		if lock, err = newLock(ctx, restConfig, o.ownNamespace); err != nil {
+			return nil, fmt.Errorf("prepare the election of a leader: %w", err)
+		}
+		settings.LeaderElectionResourceLockInterface = lock
+	}
+	m, err := ctrl.NewManager(restConfig, settings)
 	if err != nil {
 		return nil, fmt.Errorf("make the manager: %w", err)
+	}
+	if lock != nil {
+		lock.tellBy(m)
 	}
 	if err := m.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return nil, err
