@@ -68,7 +68,7 @@ func TestMistakesInASpecAreExplainedAndNothingIsSent(t *testing.T) {
 		"several-at-once":    {vendor("genesys-cloud", "region", "x", "colour", "red"), spec, `"colour"; it has`},
 		"lacking-grant":      {grant("Password", vendor("genesys-cloud", "region", "mypurecloud.de")), spec, "use one of"},
 		"authorization-code": {grant("AuthorizationCode", vendor("genesys-cloud", "region", "mypurecloud.de")), spec, "use a grant that needs none"},
-		"implicit":           {grant("Implicit", vendor("genesys-cloud", "region", "mypurecloud.de")), spec, "use a grant that needs none"},
+		"implicit":           {grant("Implicit", vendor("genesys-cloud", "region", "mypurecloud.de")), spec, "--enable-implicit"},
 		"scope-as-parameter": {func(o *v1alpha1.OAuthToken) {
 			o.Spec.Parameters = map[string]v1alpha1.ParameterValue{"scope": "all"}
 		}, spec, "use spec.scopes"},

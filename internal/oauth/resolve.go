@@ -79,11 +79,19 @@ func (r *resolution) resolveGrant() {
 		r.faults.addSpec("spec.grantType is missing: vendor %s has no preferred grant; use one of %s", r.vendor.Name, grants)
 	case r.grant == "":
 		r.faults.addSpec("spec.grantType %s is not served by vendor %s: use one of %s", quote(string(grant)), r.vendor.Name, grants)
-	case grant.interactive() && !r.settings.EnableInteractive:
-		r.faults.addSpec("spec.grantType %s needs a person's consent in a browser, and the portal is turned off: use a grant that needs none, "+
-			"or start the manager with --portal-bind-address and --portal-url", grant)
-	case grant == Implicit && !r.settings.EnableImplicit:
+	default:
+		r.checkTurnedOn()
+	}
+}
+
+// checkTurnedOn names each switch of the manager without which the grant is not served.
+func (r *resolution) checkTurnedOn() {
+	if r.grant == Implicit && !r.settings.EnableImplicit {
 		r.faults.addSpec("spec.grantType Implicit is turned off: use AuthorizationCode, or start the manager with --enable-implicit")
+	}
+	if r.grant.interactive() && !r.settings.EnableInteractive {
+		r.faults.addSpec("spec.grantType %s needs a person's consent in a browser, and the portal is turned off: use a grant that needs none, "+
+			"or start the manager with --portal-bind-address and --portal-url", r.grant)
 	}
 }
 

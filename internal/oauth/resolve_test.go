@@ -412,6 +412,25 @@ func TestAllFaultsAreNamedAtOnceAndTheSpecComesFirst(t *testing.T) {
 	}
 }
 
+// TestImplicitNamesBothSwitchesThatItLacks: nothing of it is turned on by default.
+func TestImplicitNamesBothSwitchesThatItLacks(t *testing.T) {
+	_, err := mustLoad(t, "").Resolve(Settings{
+		Vendor: "genesys-cloud", Grant: Implicit, Parameters: map[string]string{"region": "mypurecloud.de"}, Credentials: client(),
+	})
+	var config *ConfigError
+	if !errors.As(err, &config) {
+		t.Fatalf("got %v", err)
+	}
+	want := []string{
+		"spec.grantType Implicit is turned off: use AuthorizationCode, or start the manager with --enable-implicit",
+		"spec.grantType Implicit needs a person's consent in a browser, and the portal is turned off: use a grant that needs none, " +
+			"or start the manager with --portal-bind-address and --portal-url",
+	}
+	if diff := cmp.Diff(&ConfigError{Reason: ReasonInvalidSpec, Faults: want}, config); diff != "" {
+		t.Errorf("faults (-want +got):\n%s", diff)
+	}
+}
+
 func TestWhileCredentialsAreAbsentOnlyTheRestIsChecked(t *testing.T) {
 	tests := map[string]Settings{
 		"a region may come with the Secret":             {Vendor: "genesys-cloud"},
