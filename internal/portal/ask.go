@@ -79,7 +79,7 @@ func (s *site) begin(w http.ResponseWriter, r *http.Request) {
 	ticket := oauth.NewSensitive(r.PathValue("ticket"))
 	browser, known := s.browser(r)
 	r.Body = http.MaxBytesReader(w, r.Body, largestForm)
-	if !known || s.origins.Check(r) != nil || !equal(r.PostFormValue("form"), formToken(browser, ticket)) {
+	if !known || s.fromElsewhere(r) || !equal(r.PostFormValue("form"), formToken(browser, ticket)) {
 		s.show(w, r, http.StatusForbidden, page{Heading: "foreign.heading", Tone: toneBad, Says: says("foreign.text")})
 		return
 	}

@@ -193,7 +193,8 @@ func TestFormsFromElsewhereStartNothing(t *testing.T) {
 				"from another site, as the browser says":   {good, []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://attacker.example"}},
 				"from a neighbouring site":                 {good, []string{"Sec-Fetch-Site", "same-site", "Origin", "https://other.example.com"}},
 				"from another origin, by an old browser":   {good, []string{"Origin", "https://attacker.example"}},
-				"from no origin at all":                    {good, []string{"Origin", "null"}},
+				"from another site's page without origin":  {good, []string{"Sec-Fetch-Site", "cross-site", "Origin", "null"}},
+				"from no origin, without the form's token": {nil, []string{"Origin", "null"}},
 				"without the form's token":                 {nil, nil},
 				"with the token of another browser's form": {url.Values{"form": {f.newBrowser().get("/authorize/" + ticket).formToken()}}, nil},
 				"with the token in the address":            {nil, nil},
@@ -217,6 +218,40 @@ func TestFormsFromElsewhereStartNothing(t *testing.T) {
 			own := f.newBrowser().send(http.MethodPost, "/authorize/"+ticket, good, "Cookie", cookie, "Origin", f.portal.URL.Scheme+"://"+f.portal.URL.Host)
 			if own.StatusCode != http.StatusSeeOther {
 				t.Errorf("the portal's own form is answered with status %d", own.StatusCode)
+			}
+		})
+	}
+}
+
+// TestThePortalsOwnFormsCountWithoutAnOrigin: a page that sends no referrer has the origin null for browsers, and over plain http, or when they are
+// old, they don't tell Sec-Fetch-Site either.
+func TestThePortalsOwnFormsCountWithoutAnOrigin(t *testing.T) {
+	for _, address := range []string{"http://10.0.0.5:30080", "http://tokens.corp", "https://tokens.example.com"} {
+		t.Run(address, func(t *testing.T) {
+			f := newFixture(t, address)
+			held := map[string]string{} // the address is not the test server's, so that its browsers keep no cookies
+			send := func(method, path string, form url.Values, headers ...string) seen {
+				got := f.newBrowser().send(method, path, form, append(headers, "Cookie", cookieHeader(held))...)
+				for _, c := range got.Cookies() {
+					held[c.Name] = c.Value
+				}
+				return got
+			}
+			ticket := f.invite("orders", func(o *consent.Offer) { o.Request.Implicit, o.Request.PKCE = true, false })
+			page := send(http.MethodGet, "/authorize/"+ticket, nil)
+			left := send(http.MethodPost, "/authorize/"+ticket, url.Values{"form": {page.formToken()}}, "Origin", "null")
+			if left.StatusCode != http.StatusSeeOther {
+				t.Fatalf("the button is answered with status %d", left.StatusCode)
+			}
+			answer := url.Values{"state": {must(left.Location()).Query().Get("state")}, "access_token": {"x"}, "token_type": {"Bearer"}}
+			if got := send(http.MethodPost, "/callback", answer, "Origin", "null", "Sec-Fetch-Site", "cross-site"); got.StatusCode != http.StatusForbidden {
+				t.Errorf("another site's fragment is answered with status %d", got.StatusCode)
+			}
+			if got := f.newBrowser().send(http.MethodPost, "/callback", answer, "Origin", "null"); got.StatusCode != http.StatusForbidden {
+				t.Errorf("a fragment without the browser's cookie is answered with status %d", got.StatusCode)
+			}
+			if got := send(http.MethodPost, "/callback", answer, "Origin", "null"); got.StatusCode != http.StatusSeeOther || len(f.received("orders")) != 1 {
+				t.Errorf("the fragment is answered with status %d", got.StatusCode)
 			}
 		})
 	}

@@ -34,7 +34,7 @@ func (s *site) callback(w http.ResponseWriter, r *http.Request) {
 // callbackWithFragment takes what the callback page's script found in the fragment.
 func (s *site) callbackWithFragment(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, consent.MaxAnswer)
-	if !s.Implicit || s.origins.Check(r) != nil || r.ParseForm() != nil {
+	if !s.Implicit || s.fromElsewhere(r) || r.ParseForm() != nil {
 		s.show(w, r, http.StatusForbidden, page{Heading: "foreign.heading", Tone: toneBad, Says: says("foreign.text")})
 		return
 	}

@@ -61,6 +61,17 @@ func formToken(browser oauth.Sensitive, ticket oauth.Sensitive) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
+// fromElsewhere tells whether a browser says that a form came from another site's page. For a page that gives no referrer, as the portal's own do,
+// it says that the origin is null (Fetch, "append a request Origin header"), which any page can have; and it tells Sec-Fetch-Site, which counts
+// first, to trustworthy addresses alone (Fetch Metadata), so not over plain http. Where null is all that is said, what the form is bound to
+// decides: its token or state, and this browser's cookie.
+func (s *site) fromElsewhere(r *http.Request) bool {
+	if r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "null" {
+		return false
+	}
+	return s.origins.Check(r) != nil
+}
+
 func equal(a, b string) bool { return hmac.Equal([]byte(a), []byte(b)) }
 
 // keepAttempt gives the browser what it needs to come back with: which OAuthToken, and a key of its own for this attempt.
