@@ -46,20 +46,14 @@ func (s *site) ask(w http.ResponseWriter, r *http.Request) {
 }
 
 // admit finds what a ticket is for: in the cache, then as the API server has it. The error is consent.ErrUnknown, consent.ErrExpired,
-// errGuesses, or the API server's.
-func (s *site) admit(r *http.Request, ticket oauth.Sensitive) (client.ObjectKey, consent.Record, error) {
-	if s.limit.exhausted(r) {
-		return client.ObjectKey{}, consent.Record{}, errGuesses
-	}
-	of, record, err := s.admitted(r, ticket)
-	if isAbsence(err) {
-		s.limit.failed(r)
-	}
-	return of, record, err
-}
-
-func (s *site) admitted(r *http.Request, ticket oauth.Sensitive) (of client.ObjectKey, record consent.Record, err error) {
-	if of, err = s.find(r.Context(), ticket); err != nil {
+// errGuesses, or the API server's. Wrong tickets end at the cache, and good ones are never counted: whoever guesses from the same address, such as a
+// proxy's, can't shut anybody out.
+func (s *site) admit(r *http.Request, ticket oauth.Sensitive) (of client.ObjectKey, record consent.Record, err error) {
+	of, err = s.find(r.Context(), ticket)
+	switch {
+	case errors.Is(err, consent.ErrUnknown):
+		return of, record, s.limit.guess(r, err)
+	case err != nil:
 		return of, record, err
 	}
 	if _, err = s.token(r.Context(), of); err != nil {
@@ -70,9 +64,6 @@ func (s *site) admitted(r *http.Request, ticket oauth.Sensitive) (of client.Obje
 	}
 	return of, record, record.Admit(s.Clock.Now(), ticket)
 }
-
-// errGuesses: too many wrong tickets came from one address.
-var errGuesses = errors.New("too many wrong tickets")
 
 // begin uses a ticket up and sends the browser to the vendor.
 func (s *site) begin(w http.ResponseWriter, r *http.Request) {
@@ -113,6 +104,8 @@ func (s *site) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, errGuesses):
 		w.Header().Set("Retry-After", "60")
 		s.show(w, r, http.StatusTooManyRequests, page{Heading: "guesses.heading", Tone: toneBad, Says: says("guesses.text")})
+	case errors.Is(err, errOtherBrowser):
+		s.show(w, r, http.StatusForbidden, page{Heading: "browser.heading", Tone: toneBad, Says: says("browser.text")})
 	case errors.Is(err, consent.ErrExpired):
 		s.show(w, r, http.StatusGone, page{Heading: "expired.heading", Tone: toneBad, Says: says("expired.text"), Commands: remedy})
 	case errors.Is(err, errUsed):

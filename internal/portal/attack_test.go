@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
@@ -291,10 +290,53 @@ func TestWhoGuessesIsSlowedDown(t *testing.T) {
 	if refused != 10 {
 		t.Errorf("%d of 40 guesses are refused unread, want 10", refused)
 	}
-	f.clock.Step(5 * time.Second)
 	if got := b.get("/authorize/" + ticket); got.StatusCode != http.StatusOK {
-		t.Errorf("after a pause a good link is answered with status %d", got.StatusCode)
+		t.Errorf("after many guesses a good link is answered with status %d", got.StatusCode)
 	}
+}
+
+// TestGuessesShutNobodyOut: behind a proxy all have one address, and whoever guesses without end leaves the rest their whole way.
+func TestGuessesShutNobodyOut(t *testing.T) {
+	f := newFixture(t, "")
+	ticket, b := f.invite("orders"), f.newBrowser()
+	_, old := f.setOutAs("old")
+	stranger := f.newBrowser()
+	guessing := func() {
+		t.Helper()
+		for path, status := range map[string]int{
+			"/authorize/" + consent.NewSecret().Reveal():                  http.StatusTooManyRequests,
+			"/callback?code=x&state=a&state=b":                            http.StatusTooManyRequests,
+			"/callback?code=x&state=" + old:                               http.StatusTooManyRequests,
+			"/outcome/" + consent.Hash(oauth.NewSensitive(old))[:16]:      http.StatusForbidden, // which nothing is read for
+			"/outcome/" + consent.Hash(oauth.NewSensitive("forged"))[:16]: http.StatusTooManyRequests,
+			"/callback?code=x&state=forged":                               http.StatusTooManyRequests,
+		} {
+			if got := stranger.get(path, "Cookie", cookieOf("forged")+"="+f.namespace+"/orders/x"); got.StatusCode != status {
+				t.Errorf("a guess at %s is answered with status %d, want %d", path, got.StatusCode, status)
+			}
+		}
+	}
+	for range guesses {
+		stranger.get("/authorize/" + consent.NewSecret().Reveal())
+	}
+	guessing()
+	if got := b.get("/authorize/" + ticket); got.StatusCode != http.StatusOK {
+		t.Errorf("a good link is answered with status %d", got.StatusCode)
+	}
+	state := b.setOut(ticket).Get("state")
+	f.catchUp()
+	guessing()
+	if got := b.comeBack("state", state, "error", "access_denied"); got.StatusCode != http.StatusSeeOther {
+		t.Errorf("a callback is answered with status %d", got.StatusCode)
+	}
+	guessing()
+	if got := b.get("/outcome/" + consent.Hash(oauth.NewSensitive(state))[:16]); got.StatusCode != http.StatusOK {
+		t.Errorf("the outcome is answered with status %d", got.StatusCode)
+	}
+	if got := b.comeBack("state", state, "code", "x"); got.StatusCode != http.StatusConflict {
+		t.Errorf("a second callback is answered with status %d", got.StatusCode)
+	}
+	guessing()
 }
 
 func TestNothingLeadsElsewhereP7(t *testing.T) {

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -45,30 +46,43 @@ func (s *site) callbackWithFragment(w http.ResponseWriter, r *http.Request) {
 // it stays in the address bar.
 func (s *site) receive(w http.ResponseWriter, r *http.Request, answer url.Values, implicit bool) {
 	states := answer["state"]
-	if s.limit.exhausted(r) {
-		s.refuse(w, r, errGuesses)
-		return
-	}
 	if len(states) != 1 {
-		s.limit.failed(r)
-		s.refuse(w, r, consent.ErrUnknown)
+		s.refuse(w, r, s.limit.guess(r, consent.ErrUnknown))
 		return
 	}
 	state := oauth.NewSensitive(states[0])
 	of, key, ok := s.attemptOf(r, attemptName(state))
 	if !ok {
-		s.limit.failed(r)
-		s.show(w, r, http.StatusForbidden, page{Heading: "browser.heading", Tone: toneBad, Says: says("browser.text")})
+		s.refuse(w, r, s.limit.guess(r, errOtherBrowser))
+		return
+	}
+	if err := s.expect(r, of, state, key); err != nil {
+		s.refuse(w, r, err)
 		return
 	}
 	if err := s.note(r.Context(), of, state, key, answer, implicit); err != nil {
 		if isAbsence(err) {
-			s.limit.failed(r)
+			err = s.limit.guess(r, err)
 		}
 		s.refuse(w, r, err)
 		return
 	}
 	http.Redirect(w, r, s.address("outcome", attemptName(state)), http.StatusSeeOther) //nolint:gosec // the portal's own address and a hash
+}
+
+// expect looks for an attempt in the cache before the API server is asked. One that is not there was made up, or begun a moment ago: the API server
+// tells, unless too much was made up at this address. One that is there and waits is good, however much that was.
+func (s *site) expect(r *http.Request, of client.ObjectKey, state, key oauth.Sensitive) error {
+	attempt, err := s.cached(r.Context(), of).Find(s.Clock.Now(), state, key)
+	switch {
+	case errors.Is(err, consent.ErrUnknown) && s.limit.exhausted(r):
+		return errGuesses
+	case errors.Is(err, consent.ErrUnknown):
+		return nil
+	case err == nil && !attempt.Waits():
+		return errUsed
+	}
+	return err
 }
 
 // note writes an answer, or the vendor's refusal, into the state Secret.

@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"sync"
@@ -16,8 +17,8 @@ const (
 	mostAddresses = 4096
 )
 
-// limiter slows down who guesses. What it counts are failures alone, so that it never stands in the way of a link that is good. Forwarded
-// addresses are not believed: behind a proxy all share its address.
+// limiter slows down who guesses. Forwarded addresses are not believed, so that behind a proxy all share its address. Hence it counts and refuses
+// failures alone: a link or a callback that is good is looked for first, and serves however much was guessed.
 type limiter struct {
 	clock clock.PassiveClock
 
@@ -29,11 +30,19 @@ func newLimiter(c clock.PassiveClock) *limiter {
 	return &limiter{clock: c, buckets: map[string]*rate.Limiter{}}
 }
 
-// exhausted tells whether an address has to wait.
+// exhausted tells whether an address may make no wrong guess now.
 func (l *limiter) exhausted(r *http.Request) bool { return l.bucket(r).TokensAt(l.clock.Now()) < 1 }
 
-// failed counts a wrong guess.
-func (l *limiter) failed(r *http.Request) { l.bucket(r).AllowN(l.clock.Now(), 1) }
+// guess counts a wrong guess, which is answered with its own error or, where there were too many, with errGuesses.
+func (l *limiter) guess(r *http.Request, err error) error {
+	if !l.bucket(r).AllowN(l.clock.Now(), 1) {
+		return errGuesses
+	}
+	return err
+}
+
+// errGuesses: too many wrong guesses came from one address.
+var errGuesses = errors.New("too many wrong guesses")
 
 func (l *limiter) bucket(r *http.Request) *rate.Limiter {
 	address, _, err := net.SplitHostPort(r.RemoteAddr)

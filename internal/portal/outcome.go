@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
@@ -23,19 +22,12 @@ const (
 
 // outcome waits for the end of an attempt and shows it, to the browser that began it.
 func (s *site) outcome(w http.ResponseWriter, r *http.Request) {
-	if s.limit.exhausted(r) {
-		s.refuse(w, r, errGuesses)
-		return
-	}
 	of, key, ok := s.attemptOf(r, r.PathValue("attempt"))
 	if !ok {
-		s.show(w, r, http.StatusForbidden, page{Heading: "browser.heading", Tone: toneBad, Says: says("browser.text")})
+		s.refuse(w, r, errOtherBrowser)
 		return
 	}
-	attempt, err := s.await(r.Context(), of, r.PathValue("attempt"), key)
-	if isAbsence(err) { // each one costs the API server a read, whoever forged the cookie
-		s.limit.failed(r)
-	}
+	attempt, err := s.await(r, of, key)
 	switch {
 	case err != nil:
 		s.refuse(w, r, err)
@@ -51,38 +43,42 @@ func (s *site) outcome(w http.ResponseWriter, r *http.Request) {
 }
 
 // await looks at the attempt until it has an outcome, or for as long as a browser is kept waiting.
-func (s *site) await(ctx context.Context, of client.ObjectKey, name string, key oauth.Sensitive) (consent.Attempt, error) {
+func (s *site) await(r *http.Request, of client.ObjectKey, key oauth.Sensitive) (consent.Attempt, error) {
 	end := s.Clock.Now().Add(outcomePatience)
 	for {
-		attempt, err := s.attempt(ctx, of, name, key)
+		attempt, err := s.attempt(r, of, key)
 		if err != nil || attempt.Outcome != nil || !s.Clock.Now().Before(end) {
 			return attempt, err
 		}
 		select {
-		case <-ctx.Done():
+		case <-r.Context().Done():
 			return attempt, nil
 		case <-s.Clock.After(outcomePace):
 		}
 	}
 }
 
-// attempt reads an attempt from the cache; where the cache does not have it yet, from the API server.
-func (s *site) attempt(ctx context.Context, of client.ObjectKey, name string, key oauth.Sensitive) (consent.Attempt, error) {
-	cached := &corev1.Secret{}
-	err := s.Client.Get(ctx, client.ObjectKey{Namespace: of.Namespace, Name: of.Name + v1alpha1.StateSecretSuffix}, cached)
-	if err == nil && isStateOf(of, cached) {
-		if found, ok := named(consent.Parse(cached.Data[consent.Key]), name, key); ok {
-			return found, nil
-		}
-	}
-	_, record, err := s.read(ctx, of)
-	if err != nil {
-		return consent.Attempt{}, err
-	}
-	if found, ok := named(record, name, key); ok {
+// attempt reads the attempt of a page from the cache; where the cache does not have it yet, from the API server, unless too much was made up at
+// this address.
+func (s *site) attempt(r *http.Request, of client.ObjectKey, key oauth.Sensitive) (consent.Attempt, error) {
+	name := r.PathValue("attempt")
+	if found, ok := named(s.cached(r.Context(), of), name, key); ok {
 		return found, nil
 	}
-	return consent.Attempt{}, consent.ErrExpired
+	if s.limit.exhausted(r) {
+		return consent.Attempt{}, errGuesses
+	}
+	_, record, err := s.read(r.Context(), of)
+	if err == nil {
+		if found, ok := named(record, name, key); ok {
+			return found, nil
+		}
+		err = consent.ErrExpired
+	}
+	if isAbsence(err) { // each one costs the API server a read, whoever forged the cookie
+		err = s.limit.guess(r, err)
+	}
+	return consent.Attempt{}, err
 }
 
 // named finds an attempt by its name, for the browser that has its key.

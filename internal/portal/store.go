@@ -35,7 +35,7 @@ func ticketIn(object client.Object) []string {
 	return nil
 }
 
-// find returns the OAuthToken that a ticket is for. The error is consent.ErrUnknown, or the API server's.
+// find returns the OAuthToken that a ticket is for. The error is consent.ErrUnknown, consent.ErrExpired, or the API server's.
 func (p *Portal) find(ctx context.Context, ticket oauth.Sensitive) (client.ObjectKey, error) {
 	var found corev1.SecretList
 	err := p.Client.List(ctx, &found, client.MatchingFields{indexTicket: consent.Hash(ticket)}, client.DisableReadYourWritesConsistency)
@@ -45,7 +45,19 @@ func (p *Portal) find(ctx context.Context, ticket oauth.Sensitive) (client.Objec
 	case len(found.Items) != 1:
 		return client.ObjectKey{}, consent.ErrUnknown
 	}
-	return client.ObjectKey{Namespace: found.Items[0].Namespace, Name: found.Items[0].Annotations[v1alpha1.OwnerAnnotation]}, nil
+	state := &found.Items[0]
+	of := client.ObjectKey{Namespace: state.Namespace, Name: state.Annotations[v1alpha1.OwnerAnnotation]}
+	return of, consent.Parse(state.Data[consent.Key]).Admit(p.Clock.Now(), ticket)
+}
+
+// cached is the record of an OAuthToken as the cache has it, or none.
+func (p *Portal) cached(ctx context.Context, of client.ObjectKey) consent.Record {
+	secret := &corev1.Secret{}
+	err := p.Client.Get(ctx, client.ObjectKey{Namespace: of.Namespace, Name: of.Name + v1alpha1.StateSecretSuffix}, secret)
+	if err != nil || !isStateOf(of, secret) {
+		return consent.Record{}
+	}
+	return consent.Parse(secret.Data[consent.Key])
 }
 
 // read returns the state Secret of an OAuthToken as the API server has it, and the record in it. The error is consent.ErrUnknown where
@@ -110,5 +122,9 @@ func isAbsence(err error) bool {
 	return errors.Is(err, consent.ErrUnknown) || errors.Is(err, consent.ErrExpired) || errors.Is(err, errUsed)
 }
 
-// errUsed: the browser of an attempt was back already.
-var errUsed = errors.New("the attempt was used already")
+var (
+	// errUsed: the browser of an attempt was back already.
+	errUsed = errors.New("the attempt was used already")
+	// errOtherBrowser: the browser has no key to the attempt that it names.
+	errOtherBrowser = errors.New("another browser began this")
+)
