@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -46,17 +47,9 @@ func (s *site) ask(w http.ResponseWriter, r *http.Request) {
 }
 
 // admit finds what a ticket is for: in the cache, then as the API server has it. The error is consent.ErrUnknown, consent.ErrExpired,
-// errGuesses, or the API server's. Wrong tickets end at the cache, and good ones are never counted: whoever guesses from the same address, such as a
-// proxy's, can't shut anybody out.
+// errGuesses, or the API server's.
 func (s *site) admit(r *http.Request, ticket oauth.Sensitive) (of client.ObjectKey, record consent.Record, err error) {
-	of, err = s.find(r.Context(), ticket)
-	switch {
-	case errors.Is(err, consent.ErrUnknown):
-		return of, record, s.limit.guess(r, err)
-	case err != nil:
-		return of, record, err
-	}
-	if _, err = s.token(r.Context(), of); err != nil {
+	if of, err = s.known(r, ticket); err != nil {
 		return of, record, err
 	}
 	if _, record, err = s.read(r.Context(), of); err != nil {
@@ -65,7 +58,21 @@ func (s *site) admit(r *http.Request, ticket oauth.Sensitive) (of client.ObjectK
 	return of, record, record.Admit(s.Clock.Now(), ticket)
 }
 
-// begin uses a ticket up and sends the browser to the vendor.
+// known is whom a ticket is for as far as the cache tells. Wrong tickets end there, and good ones are never counted: whoever guesses from the same
+// address, such as a proxy's, can't shut anybody out.
+func (s *site) known(r *http.Request, ticket oauth.Sensitive) (client.ObjectKey, error) {
+	of, record, err := s.find(r.Context(), indexTicket, ticket)
+	switch {
+	case errors.Is(err, consent.ErrUnknown):
+		return of, s.limit.guess(r, err)
+	case err != nil:
+		return of, err
+	}
+	return of, record.Admit(s.Clock.Now(), ticket)
+}
+
+// begin uses a ticket up and sends the browser to the vendor. Where the browser has used it already, as with a double click, of which it follows the
+// last answer, it is sent the same way once more.
 func (s *site) begin(w http.ResponseWriter, r *http.Request) {
 	ticket := oauth.NewSensitive(r.PathValue("ticket"))
 	browser, known := s.browser(r)
@@ -74,28 +81,50 @@ func (s *site) begin(w http.ResponseWriter, r *http.Request) {
 		s.show(w, r, http.StatusForbidden, page{Heading: "foreign.heading", Tone: toneBad, Says: says("foreign.text")})
 		return
 	}
-	of, _, err := s.admit(r, ticket)
+	state, key := attemptSecrets(browser, ticket)
+	of, _, err := s.find(r.Context(), indexAttempt, state)
+	if errors.Is(err, consent.ErrUnknown) {
+		of, err = s.known(r, ticket)
+	}
 	if err != nil {
 		s.refuse(w, r, err)
 		return
 	}
-	state, key, verifier := consent.NewSecret(), consent.NewSecret(), oauth.Sensitive{}
-	var request oauth.AuthorizationRequest
-	err = s.change(r.Context(), of, func(record consent.Record) (consent.Record, error) {
-		if request = record.Offer.Request; request.PKCE && verifier.IsEmpty() {
-			verifier = oauth.NewVerifier()
-		}
-		return record.Begin(s.Clock.Now(), ticket, consent.Attempt{
-			State: consent.Hash(state), Browser: consent.Hash(key), Verifier: verifier,
-		})
-	})
+	attempt, err := s.setOut(r.Context(), of, ticket, state, key)
 	if err != nil {
 		s.refuse(w, r, err)
 		return
 	}
 	s.keepAttempt(w, state, key, of)
-	http.Redirect(w, r, request.Start(state, verifier), http.StatusSeeOther)
+	http.Redirect(w, r, attempt.Offer.Request.Start(state, attempt.Verifier), http.StatusSeeOther)
 }
+
+// setOut notes the attempt of a browser in the state Secret, or finds the one that is there.
+func (s *site) setOut(ctx context.Context, of client.ObjectKey, ticket, state, key oauth.Sensitive) (attempt consent.Attempt, err error) {
+	err = s.change(ctx, of, func(record consent.Record) (consent.Record, error) {
+		if attempt, err = record.Find(s.Clock.Now(), state, key); err == nil {
+			return record, errBegun
+		}
+		begun := consent.Attempt{State: consent.Hash(state), Browser: consent.Hash(key)}
+		if record.Offer.Request.PKCE {
+			begun.Verifier = oauth.NewVerifier()
+		}
+		if record, err = record.Begin(s.Clock.Now(), ticket, begun); err == nil {
+			attempt = record.Attempts[len(record.Attempts)-1]
+		}
+		return record, err
+	})
+	switch {
+	case errors.Is(err, errBegun) && attempt.Waits():
+		return attempt, nil
+	case errors.Is(err, errBegun):
+		return attempt, errUsed
+	}
+	return attempt, err
+}
+
+// errBegun: the browser has begun this attempt before.
+var errBegun = errors.New("the attempt was begun before")
 
 // refuse tells why there is nothing to see.
 func (s *site) refuse(w http.ResponseWriter, r *http.Request, err error) {

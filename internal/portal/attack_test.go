@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,15 +44,57 @@ func conflicting(f *fixture, change func(*corev1.Secret)) update {
 
 func TestATicketIsUsedOnce(t *testing.T) {
 	f := newFixture(t, "")
-	ticket, b := f.invite("orders"), f.newBrowser()
-	page := b.get("/authorize/" + ticket)
+	ticket, b, other := f.invite("orders"), f.newBrowser(), f.newBrowser()
+	page := other.get("/authorize/" + ticket)
 	b.setOut(ticket)
-	again := b.send(http.MethodPost, "/authorize/"+ticket, url.Values{"form": {page.formToken()}})
+	again := other.send(http.MethodPost, "/authorize/"+ticket, url.Values{"form": {page.formToken()}})
 	if again.StatusCode != http.StatusNotFound || len(f.record("orders").Attempts) != 1 {
 		t.Errorf("a second use is answered with status %d, and there are %d attempts", again.StatusCode, len(f.record("orders").Attempts))
 	}
 	if got := b.get("/authorize/" + ticket); got.StatusCode != http.StatusNotFound || got.formToken() != "" {
 		t.Errorf("the page of a used ticket has status %d", got.StatusCode)
+	}
+}
+
+// TestADoubleClickLeadsTheSameWay: browsers follow the answer to the last form that was sent, and may not even read the first.
+func TestADoubleClickLeadsTheSameWay(t *testing.T) {
+	f := newFixture(t, "")
+	ticket, b := f.invite("orders"), f.newBrowser()
+	page := b.get("/authorize/" + ticket)
+	form, before := url.Values{"form": {page.formToken()}}, cookieHeader(b.cookies())
+	ways := make([]string, 4)
+	clicks := make([]func() int, len(ways))
+	for i := range clicks {
+		clicks[i] = func() int {
+			got := f.newBrowser().send(http.MethodPost, "/authorize/"+ticket, form, "Cookie", before)
+			ways[i] = got.Header.Get("Location")
+			return got.StatusCode
+		}
+	}
+	if got := atOnce(clicks); !slices.Equal(got, []int{303, 303, 303, 303}) {
+		t.Fatalf("clicks at once are answered %v", got)
+	}
+	f.catchUp()
+	last := f.newBrowser().send(http.MethodPost, "/authorize/"+ticket, form, "Cookie", before)
+	for _, way := range ways {
+		if way != last.Header.Get("Location") || len(f.record("orders").Attempts) != 1 {
+			t.Errorf("clicks lead to %s and %s, and there are %d attempts", way, last.Header.Get("Location"), len(f.record("orders").Attempts))
+		}
+	}
+	state := must(last.Location()).Query().Get("state")
+	back := "/callback?code=x&state=" + state
+	if got := f.newBrowser().get(back, "Cookie", before); got.StatusCode != http.StatusForbidden {
+		t.Errorf("a callback without the attempt's cookie is answered with status %d", got.StatusCode)
+	}
+	if got := f.newBrowser().get(back, "Cookie", cookieHeader(map[string]string{cookieOf(state): last.Cookies()[0].Value})); got.StatusCode != http.StatusSeeOther {
+		t.Errorf("the callback is answered with status %d", got.StatusCode)
+	}
+	f.catchUp()
+	if got := f.newBrowser().send(http.MethodPost, "/authorize/"+ticket, form, "Cookie", before); got.StatusCode != http.StatusConflict {
+		t.Errorf("a click after the callback is answered with status %d", got.StatusCode)
+	}
+	if n := len(f.record("orders").Attempts); n != 1 {
+		t.Errorf("%d attempts were begun", n)
 	}
 }
 

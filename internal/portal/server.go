@@ -24,8 +24,10 @@ const (
 
 // SetupWithManager prepares the cache and has the manager serve the portal at an address, on every replica, whether it leads or not.
 func (p *Portal) SetupWithManager(ctx context.Context, m ctrl.Manager, address string) error {
-	if err := m.GetFieldIndexer().IndexField(ctx, &corev1.Secret{}, indexTicket, ticketIn); err != nil {
-		return err
+	for name, values := range indexes() {
+		if err := m.GetFieldIndexer().IndexField(ctx, &corev1.Secret{}, name, values); err != nil {
+			return err
+		}
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {

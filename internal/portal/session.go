@@ -53,11 +53,19 @@ func (s *site) browser(r *http.Request) (key oauth.Sensitive, known bool) {
 // keyLength is that of what NewSecret draws.
 const keyLength = 43
 
-// formToken binds a form to a ticket and to the browser that was shown it. No replica needs a key for it: the cookie is the key, and nobody
-// else can read it.
-func formToken(browser oauth.Sensitive, ticket oauth.Sensitive) string {
+// formToken binds a form to a ticket and to the browser that was shown it.
+func formToken(browser, ticket oauth.Sensitive) string { return derived(browser, "form", ticket) }
+
+// attemptSecrets are the state and the key of the one attempt that a browser can begin with a ticket. Nobody else can know them, and the browser
+// gets the same ones however often it asks.
+func attemptSecrets(browser, ticket oauth.Sensitive) (state, key oauth.Sensitive) {
+	return oauth.NewSensitive(derived(browser, "state", ticket)), oauth.NewSensitive(derived(browser, "key", ticket))
+}
+
+// derived is a secret that a browser and a ticket make together. No replica needs a key for it: the cookie is the key, and nobody else can read it.
+func derived(browser oauth.Sensitive, purpose string, ticket oauth.Sensitive) string {
 	mac := hmac.New(sha256.New, []byte(browser.Reveal()))
-	mac.Write([]byte("tokensync form " + ticket.Reveal()))
+	mac.Write([]byte("tokensync " + purpose + " " + ticket.Reveal()))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 

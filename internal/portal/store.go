@@ -17,37 +17,54 @@ import (
 const (
 	// indexTicket is the cache's index of state Secrets by the hash of the ticket that they hold.
 	indexTicket = "ticket"
+	// indexAttempt is the same by the hashes of the states of the attempts that they hold.
+	indexAttempt = "attempt"
 	// writeAttempts is how often a write is tried anew when the controller writes at the same time.
 	writeAttempts = 8
 	// fieldManager is who writes.
 	fieldManager = "tokensync"
 )
 
-// ticketIn indexes a Secret.
-func ticketIn(object client.Object) []string {
-	secret, ok := object.(*corev1.Secret)
-	if !ok || secret.Labels[v1alpha1.RoleLabel] != v1alpha1.RoleState {
-		return nil
+// indexes are the cache's, of Secrets.
+func indexes() map[string]client.IndexerFunc {
+	return map[string]client.IndexerFunc{
+		indexTicket: func(o client.Object) []string {
+			if ticket := recordIn(o).Ticket; ticket != "" {
+				return []string{ticket}
+			}
+			return nil
+		},
+		indexAttempt: func(o client.Object) (states []string) {
+			for _, attempt := range recordIn(o).Attempts {
+				states = append(states, attempt.State)
+			}
+			return states
+		},
 	}
-	if ticket := consent.Parse(secret.Data[consent.Key]).Ticket; ticket != "" {
-		return []string{ticket}
-	}
-	return nil
 }
 
-// find returns the OAuthToken that a ticket is for. The error is consent.ErrUnknown, consent.ErrExpired, or the API server's.
-func (p *Portal) find(ctx context.Context, ticket oauth.Sensitive) (client.ObjectKey, error) {
+// recordIn is the record in a state Secret; none in any other object.
+func recordIn(object client.Object) consent.Record {
+	secret, ok := object.(*corev1.Secret)
+	if !ok || secret.Labels[v1alpha1.RoleLabel] != v1alpha1.RoleState {
+		return consent.Record{}
+	}
+	return consent.Parse(secret.Data[consent.Key])
+}
+
+// find returns the OAuthToken that the cache has under a ticket or a state, and its record. The error is consent.ErrUnknown, or the API server's.
+func (p *Portal) find(ctx context.Context, index string, secret oauth.Sensitive) (client.ObjectKey, consent.Record, error) {
 	var found corev1.SecretList
-	err := p.Client.List(ctx, &found, client.MatchingFields{indexTicket: consent.Hash(ticket)}, client.DisableReadYourWritesConsistency)
+	err := p.Client.List(ctx, &found, client.MatchingFields{index: consent.Hash(secret)}, client.DisableReadYourWritesConsistency)
 	switch {
 	case err != nil:
-		return client.ObjectKey{}, err
+		return client.ObjectKey{}, consent.Record{}, err
 	case len(found.Items) != 1:
-		return client.ObjectKey{}, consent.ErrUnknown
+		return client.ObjectKey{}, consent.Record{}, consent.ErrUnknown
 	}
-	state := &found.Items[0]
-	of := client.ObjectKey{Namespace: state.Namespace, Name: state.Annotations[v1alpha1.OwnerAnnotation]}
-	return of, consent.Parse(state.Data[consent.Key]).Admit(p.Clock.Now(), ticket)
+	of := client.ObjectKey{Namespace: found.Items[0].Namespace, Name: found.Items[0].Annotations[v1alpha1.OwnerAnnotation]}
+	_, err = p.token(ctx, of)
+	return of, recordIn(&found.Items[0]), err
 }
 
 // cached is the record of an OAuthToken as the cache has it, or none.
