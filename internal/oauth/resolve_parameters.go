@@ -79,9 +79,9 @@ func (r *resolution) resolveParameter(name string, declared Parameter) {
 }
 
 // checkMissing names required parameters that have no value although something of this flow needs them. Before the credentials
-// are there, they may still bring it.
+// are there, they may still bring it. While the grant is not known, those count that every grant takes.
 func (r *resolution) checkMissing() {
-	if r.settings.Credentials == nil || r.grant == "" {
+	if r.settings.Credentials == nil {
 		return
 	}
 	inURLs := r.parametersOfURLs()

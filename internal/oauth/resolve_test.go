@@ -431,6 +431,46 @@ func TestImplicitNamesBothSwitchesThatItLacks(t *testing.T) {
 	}
 }
 
+// TestAWrongGrantHidesNoOtherFault: what every grant needs is missing whatever grant is meant.
+func TestAWrongGrantHidesNoOtherFault(t *testing.T) {
+	for name, test := range map[string]struct {
+		settings Settings
+		want     []string // what the faults begin with
+	}{
+		"a grant that the vendor lacks": {
+			Settings{Vendor: "genesys-cloud", Grant: Password, Parameters: map[string]string{"typo": "x"}},
+			[]string{
+				"parameter region is missing: ", `spec.grantType "Password" is not served by vendor genesys-cloud: `,
+				`spec.parameters: vendor genesys-cloud has no parameter "typo"; `,
+			},
+		},
+		"with the endpoint that needs it replaced": {
+			Settings{
+				Vendor: "genesys-cloud", Grant: Password, Endpoints: Endpoints{TokenURL: "https://proxy.acme.example/"}, AllowedHosts: []string{"proxy.acme.example"},
+			},
+			[]string{`spec.grantType "Password" is not served by vendor genesys-cloud: `},
+		},
+		"nothing that one grant alone takes": {
+			Settings{Vendor: "genesys-cloud", Grant: "Magic", Parameters: map[string]string{"region": "mypurecloud.de"}},
+			[]string{`spec.grantType "Magic" is not served by vendor genesys-cloud: `},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.settings.Credentials = client()
+			_, err := mustLoad(t, "").Resolve(test.settings)
+			var config *ConfigError
+			if !errors.As(err, &config) || len(config.Faults) != len(test.want) {
+				t.Fatalf("got %v", err)
+			}
+			for i, fault := range config.Faults {
+				if !strings.HasPrefix(fault, test.want[i]) {
+					t.Errorf("fault %q, want one that begins with %q", fault, test.want[i])
+				}
+			}
+		})
+	}
+}
+
 func TestWhileCredentialsAreAbsentOnlyTheRestIsChecked(t *testing.T) {
 	tests := map[string]Settings{
 		"a region may come with the Secret":             {Vendor: "genesys-cloud"},
