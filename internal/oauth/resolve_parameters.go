@@ -14,7 +14,7 @@ const longestCredential = 64 << 10
 // resolveParameters gathers the value of every parameter and checks it.
 func (r *resolution) resolveParameters() {
 	r.checkStatedParameters()
-	checkSentNames("spec.authorizationParameters", r.settings.AuthorizationParameters, &r.faults)
+	r.checkAuthorizationParameters()
 	for _, name := range slices.Sorted(maps.Keys(r.vendor.Parameters)) {
 		if declared := r.vendor.Parameters[name]; r.grant == "" || declared.takenWith(r.grant) {
 			r.resolveParameter(name, declared)
@@ -44,6 +44,20 @@ func (r *resolution) checkStatedParameters() {
 		}
 	}
 	checkSentNames("spec.parameters", undeclared, &r.faults)
+}
+
+// checkAuthorizationParameters checks names, and that there is an authorization request: where the user names no grant, the vendor's may have none.
+func (r *resolution) checkAuthorizationParameters() {
+	checkSentNames("spec.authorizationParameters", r.settings.AuthorizationParameters, &r.faults)
+	if len(r.settings.AuthorizationParameters) == 0 || r.grant == "" || r.grant.interactive() {
+		return
+	}
+	remedy := "remove them, or use spec.parameters for the token request"
+	served := slices.DeleteFunc(slices.Sorted(maps.Keys(r.vendor.Grants)), func(g GrantType) bool { return !g.interactive() })
+	if len(served) > 0 {
+		remedy = "set spec.grantType to one of " + joinTexts(served) + ", or " + remedy
+	}
+	r.faults.addSpec("spec.authorizationParameters are never sent with grant %s, which asks nobody in a browser: %s", r.grant, remedy)
 }
 
 func (r *resolution) parameterNames() string {

@@ -237,6 +237,15 @@ func TestFaults(t *testing.T) {
 			generic, func(s *Settings) { s.Parameters = map[string]string{"scope": "x"} }, ReasonInvalidSpec,
 			`spec.parameters must not hold scope: use spec.scopes`,
 		},
+		"parameters for a browser where the vendor's grant needs none": {
+			genesys, func(s *Settings) { s.AuthorizationParameters = map[string]string{"prompt": "login"} }, ReasonInvalidSpec,
+			`spec.authorizationParameters are never sent with grant ClientCredentials, which asks nobody in a browser: set spec.grantType to one of ` +
+				`AuthorizationCode, Implicit, or remove them, or use spec.parameters for the token request`,
+		},
+		"parameters for a browser where the vendor knows no such grant": {
+			bright, func(s *Settings) { s.AuthorizationParameters = map[string]string{"prompt": "login"} }, ReasonInvalidSpec,
+			`spec.authorizationParameters are never sent with grant ClientCredentials, which asks nobody in a browser: remove them, or use spec.parameters`,
+		},
 		"an unknown client authentication": {
 			genesys, func(s *Settings) { s.ClientAuthentication = "Digest" }, ReasonInvalidSpec, `spec.clientAuthentication "Digest" is not known`,
 		},
