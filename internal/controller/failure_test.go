@@ -52,8 +52,7 @@ func refusals() map[string]failure {
 		"access-denied":     refusal("access_denied", v1alpha1.ReasonAccessDenied, "Check at the vendor"),
 		"unknown-code":      refusal("custom_code", v1alpha1.ReasonInvalidRequest, "Check spec.parameters"),
 		"status-401":        {oauthtest.Status(401, "text/plain", "no"), v1alpha1.ReasonInvalidClient, "Correct client_id", v1alpha1.ConditionStalled},
-		"status-403":        {oauthtest.Status(403, "text/html", "<p>no</p>"), v1alpha1.ReasonAccessDenied, "Check at the vendor", v1alpha1.ConditionStalled},
-		"status-404":        {oauthtest.Status(404, "text/html", "<p>no</p>"), v1alpha1.ReasonInvalidRequest, "Correct the endpoint", v1alpha1.ConditionStalled},
+		"status-403":        {oauthtest.Status(403, "text/plain", "no"), v1alpha1.ReasonAccessDenied, "Check at the vendor", v1alpha1.ConditionStalled},
 		"error-with-200":    {oauthtest.ErrorWithStatus200("invalid_client"), v1alpha1.ReasonInvalidClient, "Correct client_id", v1alpha1.ConditionStalled},
 		"echoes-all-it-got": {oauthtest.EchoSecrets("invalid_client"), v1alpha1.ReasonInvalidClient, "Correct client_id", v1alpha1.ConditionStalled},
 	}
@@ -80,6 +79,8 @@ func outages() map[string]failure {
 		"cut-unread":      unavailable(oauthtest.DropUnread(), "cut the connection"),
 		"cut-amid":        unavailable(oauthtest.DropMidAnswer(), "cut the connection"),
 		"html":            malformed(oauthtest.HTMLPage(), "HTML"),
+		"html-403":        malformed(oauthtest.Status(403, "text/html", "<p>no</p>"), "Check that the endpoint is right"),
+		"status-404":      malformed(oauthtest.Status(404, "text/plain", "no"), "Correct the endpoint"),
 		"empty-body":      malformed(oauthtest.EmptyBody(), "empty"),
 		"two-mebibytes":   malformed(oauthtest.HugeBody(2<<20), "MiB"),
 		"half-json":       malformed(oauthtest.HalfJSON(), ""),

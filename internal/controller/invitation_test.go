@@ -21,7 +21,7 @@ func TestAnIssuerThatCannotBeReadIsNotAskedInCircles(t *testing.T) {
 		pause     time.Duration // until the next one
 	}{
 		"it is away":              {oauthtest.Drop(), v1alpha1.ReasonVendorUnavailable, 1, 12 * time.Second},
-		"it has no such document": {oauthtest.Status(404, "text/html", "<p>no</p>"), v1alpha1.ReasonInvalidSpec, 2, 7 * time.Hour},
+		"it has no such document": {oauthtest.Status(404, "text/html", "<p>no</p>"), v1alpha1.ReasonMalformedResponse, 2, 3 * time.Minute},
 		"it asks for a pause":     {oauthtest.TooManyRequests(oauthtest.InSeconds(30)), v1alpha1.ReasonRateLimited, 1, 40 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -128,6 +128,8 @@ func metadataFailure(a *answer) *Error {
 	failure := readFailure(a)
 	if failure.Class == Rejected {
 		failure.Reason = ReasonInvalidSpec
+	}
+	if failure.Class == Rejected || a.is4xx() && failure.Class == Malformed {
 		failure.Message = "The issuer publishes no metadata that can be read without credentials. Correct endpoints.issuerURL, or give " +
 			"endpoints.tokenURL instead."
 	}

@@ -148,7 +148,7 @@ func TestMetadataThatCanNotBeUsed(t *testing.T) {
 		message   string
 		requests  int32
 	}{
-		"none at all":                            {nil, Error{Class: Rejected, Reason: ReasonInvalidSpec, StatusCode: 404, Sent: true}, "endpoints.tokenURL", 2},
+		"none at all":                            {nil, Error{Class: Malformed, Reason: ReasonMalformedResponse, StatusCode: 404, Sent: true}, "endpoints.tokenURL", 2},
 		"hidden ones":                            {map[string]string{openID: "403", rfc8414: "401"}, Error{Class: Rejected, Reason: ReasonInvalidSpec, StatusCode: 403, Sent: true}, "without credentials", 2},
 		"another issuer's":                       {map[string]string{openID: documentOf("https://evil.example")}, invalid, "another issuer", 2},
 		"another issuer's at the second address": {map[string]string{rfc8414: documentOf("https://evil.example")}, invalid, "another issuer", 2},
@@ -264,7 +264,7 @@ func TestAnIssuerThatFailsIsLeftAloneForAMoment(t *testing.T) {
 		documents int32 // at both addresses
 	}{{0, 2}, {metadataPause - time.Millisecond, 2}, {metadataPause, 4}} {
 		now = noon.Add(c.after)
-		if _, failure := discover(t, client, e.URL, e.caBundle()); failure == nil || failure.Reason != ReasonInvalidSpec {
+		if _, failure := discover(t, client, e.URL, e.caBundle()); failure == nil || failure.Reason != ReasonMalformedResponse {
 			t.Fatalf("step %d: the failure is %v", i, failure)
 		} else if told := i == 1; failure.Sent == told {
 			t.Errorf("step %d: sent: %t", i, failure.Sent)

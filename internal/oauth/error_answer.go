@@ -14,15 +14,19 @@ func readFailure(a *answer) *Error {
 	members, _ := parseObject(a.body) // no JSON, no code: servers fail in HTML and in silence, too
 	stated := errorOf(members)
 	meaning, isKnown := meaningOfCode(stated.code, a.request)
-	if !isKnown || a.isThrottling() || a.isRedirect() {
+	switch {
+	case a.isThrottling(), a.isRedirect():
+		meaning = a.meaningOfStatus()
+	case stated.code == "" && a.isOfAnother():
+		meaning = a.meaningOfAnother()
+	case !isKnown:
 		meaning = a.meaningOfStatus()
 	}
 	failure := &Error{
 		Class: meaning.class, Reason: meaning.reason, Code: a.request.quote(stated.code, maxCodeLength),
 		StatusCode: a.status, RetryAfter: parseRetryAfter(a.header.Get("Retry-After"), a.now), Sent: true,
 	}
-	is4xx := a.status >= http.StatusBadRequest && a.status < http.StatusInternalServerError
-	failure.Definite = a.isThrottling() || is4xx && stated.code != ""
+	failure.Definite = a.isThrottling() || a.is4xx() && stated.code != ""
 	failure.Message = fmt.Sprintf("The %s %s", a.from, meaning.text)
 	if failure.Code != "" {
 		failure.Message += fmt.Sprintf(" Its error code: %s.", failure.Code)
@@ -37,6 +41,23 @@ func readFailure(a *answer) *Error {
 func (a *answer) isThrottling() bool {
 	hasPause := parseRetryAfter(a.header.Get("Retry-After"), a.now) > 0
 	return a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable && hasPause
+}
+
+func (a *answer) is4xx() bool {
+	return a.status >= http.StatusBadRequest && a.status < http.StatusInternalServerError
+}
+
+// isOfAnother tells whether an answer without an error code came from somebody else than the server that is meant: a firewall with a page of its
+// own, or an ingress that has no such address, be it for the minutes of a deployment. Not so 401: who is asked again and again with a wrong
+// password may lock an account.
+func (a *answer) isOfAnother() bool {
+	switch a.status {
+	case http.StatusUnauthorized, http.StatusRequestTimeout:
+		return false
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		return true
+	}
+	return a.is4xx() && a.isPage()
 }
 
 // isRedirect tells whether the answer points elsewhere.
@@ -130,6 +151,17 @@ func meaningOfInvalidGrant(r *Request) meaning {
 	return meaning{Rejected, ReasonInvalidGrant, text}
 }
 
+// meaningOfAnother is for what the server that is meant has probably not said: it may be back soon, or never be there.
+func (a *answer) meaningOfAnother() meaning {
+	text := fmt.Sprintf("answered with HTTP status %d: nothing answers there. Correct the endpoint, or the parameters that it is made of; if they "+
+		"are right, ask the vendor.", a.status)
+	if a.isPage() {
+		text = fmt.Sprintf("answered with HTTP status %d and an HTML page instead of a reason. Check that the endpoint is right, and ask the vendor or "+
+			"whoever looks after the network if a firewall or proxy stands in the way.", a.status)
+	}
+	return meaning{Malformed, ReasonMalformedResponse, text}
+}
+
 // meaningOfStatus is for answers without a code that we know.
 func (a *answer) meaningOfStatus() meaning {
 	with := func(text string) string { return fmt.Sprintf("answered with HTTP status %d%s", a.status, text) }
@@ -148,7 +180,7 @@ func (a *answer) meaningOfStatus() meaning {
 	case a.status == http.StatusForbidden:
 		return meaning{Rejected, ReasonAccessDenied, with(" and no reason that can be read. Check at the vendor what the client and the " +
 			"user may do, and from where.")}
-	case a.status == http.StatusNotFound, a.status == http.StatusMethodNotAllowed, a.status == http.StatusGone:
+	case a.status == http.StatusGone:
 		return meaning{Rejected, ReasonInvalidRequest, with(": nothing answers there. Correct the endpoint, or the parameters that it is made of.")}
 	}
 	return meaning{Rejected, ReasonInvalidRequest, with(" and no reason that can be read. Check spec.parameters, spec.scopes and the " +

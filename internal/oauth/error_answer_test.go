@@ -170,8 +170,16 @@ func TestE5_BodiesThatAreNoOAuthErrors(t *testing.T) {
 		"400 and no body":         {400, "", Rejected, ReasonInvalidRequest, "HTTP status 400"},
 		"403 and no body":         {403, "", Rejected, ReasonAccessDenied, "HTTP status 403"},
 		"401 in HTML":             {401, page, Rejected, ReasonInvalidClient, "HTTP status 401"},
-		"404 in HTML":             {404, page, Rejected, ReasonInvalidRequest, "Correct the endpoint"},
-		"405":                     {405, "", Rejected, ReasonInvalidRequest, "Correct the endpoint"},
+		"400 in HTML":             {400, page, Malformed, ReasonMalformedResponse, "HTTP status 400 and an HTML page"},
+		"403 in HTML":             {403, page, Malformed, ReasonMalformedResponse, "Check that the endpoint is right"},
+		"403 in its own JSON":     {403, `{"message":"no"}`, Rejected, ReasonAccessDenied, "HTTP status 403"},
+		"404 in HTML":             {404, page, Malformed, ReasonMalformedResponse, "HTTP status 404 and an HTML page"},
+		"404 and no body":         {404, "", Malformed, ReasonMalformedResponse, "Correct the endpoint"},
+		"404 in JSON of somebody": {404, `{"message":"no Route matched"}`, Malformed, ReasonMalformedResponse, "Correct the endpoint"},
+		"405":                     {405, "", Malformed, ReasonMalformedResponse, "Correct the endpoint"},
+		"408 in HTML":             {408, page, Transient, ReasonVendorUnavailable, "HTTP status 408"},
+		"410":                     {410, "", Rejected, ReasonInvalidRequest, "Correct the endpoint"},
+		"429 in HTML":             {429, page, Throttled, ReasonRateLimited, "asks for a pause"},
 		"408":                     {408, "", Transient, ReasonVendorUnavailable, "HTTP status 408"},
 		"422 in own JSON":         {422, `{"message":"no"}`, Rejected, ReasonInvalidRequest, "HTTP status 422"},
 		"a list":                  {400, `["invalid_client"]`, Rejected, ReasonInvalidRequest, "HTTP status 400"},
@@ -194,6 +202,26 @@ func TestE5_BodiesThatAreNoOAuthErrors(t *testing.T) {
 				t.Errorf("message %q, code %q", got.Message, code)
 			}
 		})
+	}
+}
+
+func TestE5_APageIsOneWhateverXMLItIsWrittenIn(t *testing.T) {
+	const page = `<?xml version="1.0"?><!DOCTYPE html><html><body>Forbidden</body></html>`
+	for contentType, want := range map[string]Error{
+		"text/html; charset=utf-8": {Class: Malformed, Reason: ReasonMalformedResponse, StatusCode: 403, Sent: true},
+		"Application/XHTML+XML":    {Class: Malformed, Reason: ReasonMalformedResponse, StatusCode: 403, Sent: true},
+		"text/xml":                 {Class: Rejected, Reason: ReasonAccessDenied, StatusCode: 403, Sent: true},
+	} {
+		wantFailure(t, fail(&Request{}, http.StatusForbidden, page, "Content-Type", contentType), &want, "HTTP status 403")
+	}
+	got := fail(&Request{}, http.StatusForbidden, `{"error":"access_denied"}`, "Content-Type", "text/html")
+	wantFailure(t, got, &Error{Class: Rejected, Reason: ReasonAccessDenied, Code: "access_denied", StatusCode: 403, Sent: true, Definite: true}, "")
+}
+
+func TestE5_AnErrorCodeCountsAlsoWhereNothingElseAnswers(t *testing.T) {
+	for code, reason := range map[string]Reason{"invalid_client": ReasonInvalidClient, "no_such_tenant": ReasonInvalidRequest} {
+		got := fail(&Request{}, http.StatusNotFound, `{"error":"`+code+`"}`)
+		wantFailure(t, got, &Error{Class: Rejected, Reason: reason, Code: code, StatusCode: 404, Sent: true, Definite: true}, "")
 	}
 }
 

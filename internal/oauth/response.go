@@ -113,6 +113,13 @@ func (a *answer) malformed(what string) *Error {
 	}
 }
 
+// isPage tells whether the body is HTML, by its looks: servers that fail state any Content-Type. Of XML, that tells if it is a page.
+func (a *answer) isPage() bool {
+	body := bytes.TrimSpace(a.body)
+	isXHTML := bytes.HasPrefix(body, []byte("<")) && strings.Contains(strings.ToLower(a.header.Get("Content-Type")), "html")
+	return isXHTML || strings.Contains(http.DetectContentType(body), "html")
+}
+
 // describe says what came where JSON was due, by its looks and not by its Content-Type.
 func (a *answer) describe() string {
 	body := bytes.TrimSpace(a.body)
@@ -123,7 +130,7 @@ func (a *answer) describe() string {
 		return "an empty body"
 	case a.header.Get("Content-Encoding") != "":
 		return "compressed content, which was not asked for"
-	case strings.Contains(http.DetectContentType(body), "html"):
+	case a.isPage():
 		return "an HTML page instead of JSON"
 	case bytes.HasPrefix(body, []byte("<")):
 		return "XML instead of JSON"

@@ -24,7 +24,7 @@ func TestRevocationAnswers(t *testing.T) {
 		"503: the token must be thought alive": {503, "", "", &Error{Class: Transient, Reason: ReasonVendorUnavailable}},
 		"503 with Retry-After":                 {503, "", "7", &Error{Class: Throttled, Reason: ReasonRateLimited, RetryAfter: 7 * time.Second, Definite: true}},
 		"a redirect":                           {302, "", "", &Error{Class: Malformed, Reason: ReasonMalformedResponse}},
-		"no such place":                        {404, "", "", &Error{Class: Rejected, Reason: ReasonInvalidRequest}},
+		"no such place":                        {404, "", "", &Error{Class: Malformed, Reason: ReasonMalformedResponse}},
 	} {
 		t.Run(what, func(t *testing.T) {
 			var body []byte
