@@ -11,7 +11,8 @@ const (
 	malformedPause    = time.Minute
 	maxMalformedPause = time.Hour
 	throttledPause    = 30 * time.Second // where the endpoint names none
-	longestPause      = time.Hour        // of those that an endpoint names
+	shortestPause     = 5 * time.Second  // of those that an endpoint names
+	longestPause      = time.Hour        // the same
 	rejectedPause     = 6 * time.Hour
 	rejectedJitter    = 10 * time.Minute
 
@@ -59,7 +60,7 @@ type Failures struct {
 //
 //	Transient  5 s doubling to 10 min, ±10 %; at most half of what remains of the served token's life, but at least 1 s
 //	Malformed  the same from 1 min to 1 h
-//	Throttled  retryAfter, at most 1 h, plus up to a tenth; from 30 s to 10 min as for Transient where there is none
+//	Throttled  retryAfter, at least 5 s and at most 1 h, plus up to a tenth; from 30 s to 10 min as for Transient where there is none
 //	Rejected   6 h and up to 10 min more
 //
 // From the eleventh failure of an hour on thrift makes pauses longer.
@@ -121,8 +122,8 @@ func (b backOff) pause(c Class, retryAfter time.Duration) time.Duration {
 		return b.inTime(b.varied(doubled(malformedPause, b.retries, maxMalformedPause)))
 	case Throttled:
 		if retryAfter > 0 {
-			asked := min(ceilDuration(retryAfter), longestPause)
-			return max(asked+b.share(asked/10).Round(time.Second), b.pause(Transient, 0))
+			asked := max(min(ceilDuration(retryAfter), longestPause), shortestPause)
+			return asked + b.share(asked/10).Round(time.Second)
 		}
 		return b.inTime(b.varied(doubled(throttledPause, b.retries, maxTransientPause)))
 	case Transient:

@@ -42,9 +42,10 @@ func TestPauseAfterFailure(t *testing.T) {
 		"throttled: fractions are rounded up":     {class: renewal.Throttled, retryAfter: 7*time.Second + 1, least: 8 * time.Second, most: 9 * time.Second},
 		"throttled: at most an hour is granted":   {class: renewal.Throttled, retryAfter: 1 << 62, least: time.Hour, most: 66 * time.Minute},
 		"throttled: the served life is no excuse": {class: renewal.Throttled, retryAfter: time.Hour, served: time.Minute, least: time.Hour, most: 66 * time.Minute},
-		"throttled: a small value is not believed for ever": {
-			class: renewal.Throttled, retryAfter: time.Second, before: row(8), least: 9 * time.Minute, most: 11 * time.Minute,
+		"throttled: what was asked, however often": {
+			class: renewal.Throttled, retryAfter: 20 * time.Second, before: row(8), least: 20 * time.Second, most: 22 * time.Second,
 		},
+		"throttled: 5 s at least":                  {class: renewal.Throttled, retryAfter: time.Second, before: row(8), least: 5 * time.Second, most: 5 * time.Second},
 		"throttled: 30 s where nothing was asked":  {class: renewal.Throttled, least: 27 * time.Second, most: 33 * time.Second},
 		"throttled: a negative value asks nothing": {class: renewal.Throttled, retryAfter: -time.Hour, least: 27 * time.Second, most: 33 * time.Second},
 		"throttled: to 10 min":                     {class: renewal.Throttled, before: row(9), least: 9 * time.Minute, most: 11 * time.Minute},
