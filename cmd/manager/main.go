@@ -135,10 +135,11 @@ func newManager(ctx context.Context, restConfig *rest.Config, o *options) (ctrl.
 	return m, m.AddReadyzCheck("cache", cacheIsFilled(m))
 }
 
-// metricsOptions serve metrics with TLS, to those who may read them or, without --metrics-authorization, to whoever reaches the address.
+// metricsOptions serve metrics with TLS, to those who may read them or, without --metrics-authorization, to whoever reaches the address; on a loopback
+// address in plain HTTP.
 func metricsOptions(o *options) metricsserver.Options {
-	served := metricsserver.Options{BindAddress: o.metricsAddress, SecureServing: true}
-	if o.metricsAuthorization {
+	served := metricsserver.Options{BindAddress: o.metricsAddress, SecureServing: !o.metricsStayHere()}
+	if served.SecureServing && o.metricsAuthorization.value {
 		served.FilterProvider = metricsaccess.Filter
 	}
 	return served

@@ -19,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"tokensync.dev/tokensync/internal/kubetest"
 )
@@ -66,17 +67,73 @@ func TestNoVerbosityShowsBodies(t *testing.T) {
 	}
 }
 
+// parsed are the options that arguments state.
+func parsed(t *testing.T, arguments string) *options {
+	t.Helper()
+	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
+	o := registerFlags(flags)
+	if err := flags.Parse(strings.Fields(arguments)); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
 func TestMetricsAreOpenOnlyWhereTheFlagSaysSo(t *testing.T) {
-	for arguments, asked := range map[string]bool{"": true, "--metrics-authorization=true": true, "--metrics-authorization=false": false} {
-		flags := flag.NewFlagSet("manager", flag.ContinueOnError)
-		o := registerFlags(flags)
-		if err := flags.Parse(strings.Fields(arguments)); err != nil {
-			t.Fatal(err)
+	const asked, open, plain = "the API server is asked", "open, with TLS", "open, in plain HTTP"
+	for arguments, want := range map[string]string{
+		"":                              asked,
+		"--metrics-authorization":       asked,
+		"--metrics-authorization=true":  asked,
+		"--metrics-authorization=false": open,
+		"--metrics-authorization=false --metrics-authorization=true": asked,
+
+		"--metrics-bind-address=127.0.0.1:8080":                                 plain,
+		"--metrics-bind-address=127.7.7.7:8080":                                 plain,
+		"--metrics-bind-address=[::1]:8080":                                     plain,
+		"--metrics-bind-address=[::ffff:127.0.0.1]:8080":                        plain,
+		"--metrics-bind-address=localhost:8080":                                 plain,
+		"--metrics-bind-address=Localhost:8080":                                 plain,
+		"--metrics-bind-address=127.0.0.1:8080 --metrics-authorization=true":    asked,
+		"--metrics-bind-address=127.0.0.1:8080 --metrics-authorization=false":   open,
+		"--metrics-bind-address=:8080":                                          asked,
+		"--metrics-bind-address=0":                                              asked,
+		"--metrics-bind-address=0.0.0.0:8080":                                   asked,
+		"--metrics-bind-address=[::]:8080":                                      asked,
+		"--metrics-bind-address=10.0.0.5:8080":                                  asked,
+		"--metrics-bind-address=localhost.example.com:8080":                     asked,
+		"--metrics-bind-address=127.0.0.1.example.com:8080":                     asked,
+		"--metrics-bind-address=127.0.0.1":                                      asked, // no address that is listened at
+		"--metrics-bind-address=127.0.0.1:8080 --metrics-bind-address=:8443":    asked,
+		"--metrics-bind-address=localhost:8080 --allow-loopback --leader-elect": plain,
+	} {
+		served, got := metricsOptions(parsed(t, arguments)), plain
+		switch {
+		case served.FilterProvider != nil && served.SecureServing:
+			got = asked
+		case served.SecureServing:
+			got = open
+		case served.FilterProvider != nil:
+			got = "a token is asked for in plain HTTP"
 		}
-		served := metricsOptions(o)
-		if got := served.FilterProvider != nil; got != asked || !served.SecureServing {
-			t.Errorf("%q: the API server is asked: %v, want %v; with TLS: %v", arguments, got, asked, served.SecureServing)
+		if got != want {
+			t.Errorf("%q: metrics are %q, want %q", arguments, got, want)
 		}
+	}
+}
+
+func TestMetricsOnLoopbackAreReadWithoutTLS(t *testing.T) {
+	address := freeAddress(t)
+	server, err := metricsserver.NewServer(metricsOptions(parsed(t, "--metrics-bind-address="+address)), &rest.Config{}, http.DefaultClient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Start(ctx) }()
+	await(t, "metrics", func() bool { return status(t, "http://"+address+"/metrics", "") == http.StatusOK })
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 
@@ -95,7 +152,8 @@ func TestTheManagerServesAndEnds(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- run(ctx, io.Discard, []string{
-			"--kubeconfig=" + kubetest.Kubeconfig(t, cluster, ""), "--metrics-bind-address=" + metrics, "--health-probe-bind-address=" + health,
+			"--kubeconfig=" + kubetest.Kubeconfig(t, cluster, ""), "--metrics-bind-address=" + metrics, "--metrics-authorization=true",
+			"--health-probe-bind-address=" + health,
 		})
 	}()
 	await(t, "readiness", func() bool { return status(t, "http://"+health+"/readyz", "") == http.StatusOK })

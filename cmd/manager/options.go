@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,7 +29,7 @@ var gracePeriod = 80 * time.Second //nolint:gochecknoglobals // controller-runti
 type options struct {
 	metricsAddress, healthAddress               string
 	leaderElect, allowLoopback, enableImplicit  bool
-	metricsAuthorization                        bool
+	metricsAuthorization                        choice
 	namespaces, allowedHosts, insecureHTTPHosts list
 	maxConcurrentReconciles, kubeAPIBurst       int
 	kubeAPIQPS                                  float64
@@ -39,12 +40,12 @@ type options struct {
 }
 
 func registerFlags(flags *flag.FlagSet) *options {
-	o := &options{ownNamespace: os.Getenv("POD_NAMESPACE")}
+	o := &options{ownNamespace: os.Getenv("POD_NAMESPACE"), metricsAuthorization: choice{value: true}}
 	if o.ownNamespace == "" {
 		o.ownNamespace = "tokensync-system"
 	}
-	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443", "where metrics are served, with TLS; 0: nowhere")
-	flags.BoolVar(&o.metricsAuthorization, "metrics-authorization", true, "ask the API server who wants to read metrics and whether they may; false: whoever reaches the address reads them, for an installation without cluster-wide rights")
+	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443", "where metrics are served, with TLS; 0: nowhere. On a loopback address they are open and in plain HTTP, unless --metrics-authorization is given")
+	flags.Var(&o.metricsAuthorization, "metrics-authorization", "ask the API server who wants to read metrics and whether they may; false: whoever reaches the address reads them, for an installation without cluster-wide rights")
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served; 0: nowhere")
 	flags.BoolVar(&o.leaderElect, "leader-elect", true, "let one of several replicas lead")
 	flags.Var(&o.namespaces, "namespaces", "namespaces to serve, separated by commas (default all)")
@@ -86,6 +87,33 @@ func (o *options) validatePortal() error {
 	o.portal, o.portalURL = parsed, parsed.String()
 	return nil
 }
+
+// metricsStayHere tells whether none but processes of the same machine or pod reach the metrics, so that they need neither TLS nor a question. Whoever
+// states the flag for the question means it, whatever the address.
+func (o *options) metricsStayHere() bool {
+	host, _, err := net.SplitHostPort(o.metricsAddress)
+	if err != nil || o.metricsAuthorization.given {
+		return false
+	}
+	address, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && address.Unmap().IsLoopback()
+}
+
+// choice is a flag that is on or off, and knows whether it was given.
+type choice struct{ value, given bool }
+
+// String implements flag.Value.
+func (c *choice) String() string { return strconv.FormatBool(c.value) }
+
+// Set implements flag.Value.
+func (c *choice) Set(text string) (err error) {
+	c.given = true
+	c.value, err = strconv.ParseBool(text)
+	return err
+}
+
+// IsBoolFlag lets the flag stand without a value.
+func (c *choice) IsBoolFlag() bool { return true }
 
 // list is a flag of values separated by commas.
 type list []string

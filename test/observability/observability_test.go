@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { harness.Main(m) }
 
 func TestWhatDashboardAndAlertsAskForIsThere(t *testing.T) {
 	metrics := harness.FreeAddress(t)
-	w := harness.NewWorld(t, nil, "--metrics-bind-address="+metrics)
+	w := harness.NewWorld(t, nil, "--metrics-bind-address="+metrics, "--metrics-authorization=true")
 	token := metricsToken(w)
 	manager := w.Join()
 	manager.Start()

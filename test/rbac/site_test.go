@@ -31,7 +31,7 @@ func newSite(t *testing.T, roles []role, flags ...string) *site {
 	t.Helper()
 	metrics := harness.FreeAddress(t)
 	s := &site{t: t, metrics: metrics}
-	s.World = harness.NewWorld(t, nil, append([]string{"--metrics-bind-address=" + metrics}, flags...)...)
+	s.World = harness.NewWorld(t, nil, append([]string{"--metrics-bind-address=" + metrics, "--metrics-authorization=true"}, flags...)...)
 	s.create(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: account, Namespace: s.Namespace}})
 	for _, r := range roles {
 		s.bind(r, account)
