@@ -108,6 +108,17 @@ func parameterRefusals() []refusal {
 			accepted: []string{`parameters: {scope: "a vendor's own use", tenant: acme, clientele: x, codex: x, request_id: x}`},
 		},
 		{
+			name: "a scope for any server is among the scopes",
+			refused: []string{
+				`{vendor: generic, grantType: Password, endpoints: {tokenURL: "https://a.example/token"}, parameters: {scope: x}}`,
+				`{vendor: generic, grantType: Password, endpoints: {tokenURL: "https://a.example/token"}, parameters: {audience: x, Scope: x}}`,
+			},
+			want: "spec.parameters: scope can't be set here, since it would stand beside the operator's own: use spec.scopes",
+			accepted: []string{
+				`{vendor: generic, grantType: Password, endpoints: {tokenURL: "https://a.example/token"}, parameters: {scopes: x}, scopes: [x]}`,
+			},
+		},
+		{
 			name:     "no parameter of the protocol is among those of the authorization request",
 			refused:  entries("authorizationParameters", append(protocol, "scope")),
 			want:     ofAuthorization,

@@ -69,13 +69,11 @@ func TestMistakesInASpecAreExplainedAndNothingIsSent(t *testing.T) {
 		"lacking-grant":      {grant("Password", vendor("genesys-cloud", "region", "mypurecloud.de")), spec, "use one of"},
 		"authorization-code": {grant("AuthorizationCode", vendor("genesys-cloud", "region", "mypurecloud.de")), spec, "use a grant that needs none"},
 		"implicit":           {grant("Implicit", vendor("genesys-cloud", "region", "mypurecloud.de")), spec, "--enable-implicit"},
-		"scope-as-parameter": {func(o *v1alpha1.OAuthToken) {
-			o.Spec.Parameters = map[string]v1alpha1.ParameterValue{"scope": "all"}
-		}, spec, "use spec.scopes"},
-		"no-certificate": {func(o *v1alpha1.OAuthToken) { o.Spec.CABundle = []byte("hello") }, spec, "put certificates in PEM there"},
-		"plain-http":     {endpoint("http://login.acme.example/token"), endpointRefused, "--insecure-http-hosts"},
-		"foreign-host":   {endpoint("https://login.acme.example/token"), endpointRefused, "tokensync.dev/allowed-hosts: login.acme.example"},
-		"foreign-port":   {endpoint("https://127.0.0.1:1/token"), endpointRefused, "tokensync.dev/allowed-hosts: 127.0.0.1:1"},
+		"scope-as-parameter": {vendor("genesys-cloud", "region", "mypurecloud.de", "scope", "all"), spec, "use spec.scopes"},
+		"no-certificate":     {func(o *v1alpha1.OAuthToken) { o.Spec.CABundle = []byte("hello") }, spec, "put certificates in PEM there"},
+		"plain-http":         {endpoint("http://login.acme.example/token"), endpointRefused, "--insecure-http-hosts"},
+		"foreign-host":       {endpoint("https://login.acme.example/token"), endpointRefused, "tokensync.dev/allowed-hosts: login.acme.example"},
+		"foreign-port":       {endpoint("https://127.0.0.1:1/token"), endpointRefused, "tokensync.dev/allowed-hosts: 127.0.0.1:1"},
 		"foreign-issuer": {func(o *v1alpha1.OAuthToken) {
 			o.Spec.Endpoints = &v1alpha1.Endpoints{IssuerURL: "https://login.acme.example"}
 		}, endpointRefused, "tokensync.dev/allowed-hosts: login.acme.example"},
