@@ -72,6 +72,36 @@ func vendorRefusals() []refusal {
 			},
 		},
 		{
+			name: "vendor generic has no authorization endpoint of its own",
+			refused: []string{
+				`{vendor: generic, grantType: AuthorizationCode, endpoints: {tokenURL: "https://a.example/token"}}`,
+				`{vendor: generic, grantType: Implicit, endpoints: {tokenURL: "https://a.example/token", revocationURL: "https://a.example/revoke"}}`,
+			},
+			want: "spec.endpoints: grantType AuthorizationCode and Implicit begin in a browser, and vendor generic has no address for that: set " +
+				"endpoints.authorizationURL, or endpoints.issuerURL for discovery",
+			accepted: []string{
+				`{vendor: generic, grantType: AuthorizationCode, endpoints: {tokenURL: "https://a.example/token", authorizationURL: "https://a.example/authorize"}}`,
+				`{vendor: generic, grantType: AuthorizationCode, endpoints: {tokenURL: "https://a.example/token", issuerURL: "https://a.example"}}`,
+				`{vendor: generic, grantType: Implicit, endpoints: {issuerURL: "https://a.example"}}`,
+				`{vendor: generic, grantType: Password, endpoints: {tokenURL: "https://a.example/token"}}`,
+				`{vendor: genesys-cloud, grantType: AuthorizationCode, endpoints: {tokenURL: "https://a.example/token"}}`,
+			},
+		},
+		{
+			name: "vendor generic has no revocation endpoint of its own",
+			refused: []string{
+				`{vendor: generic, grantType: Password, endpoints: {tokenURL: "https://a.example/token"}, revokeOnDelete: true}`,
+			},
+			want: "spec.revokeOnDelete: vendor generic has no revocation endpoint of its own: set endpoints.revocationURL, or " +
+				"endpoints.issuerURL for discovery, or remove revokeOnDelete",
+			accepted: []string{
+				`{vendor: generic, grantType: Password, endpoints: {tokenURL: "https://a.example/token", revocationURL: "https://a.example/r"}, revokeOnDelete: true}`,
+				`{vendor: generic, grantType: Password, endpoints: {issuerURL: "https://a.example"}, revokeOnDelete: true}`,
+				`{vendor: generic, grantType: Password, endpoints: {tokenURL: "https://a.example/token"}, revokeOnDelete: false}`,
+				`{vendor: genesys-cloud, revokeOnDelete: true}`,
+			},
+		},
+		{
 			name:     "a grant is one of those that the contract names",
 			refused:  []string{`grantType: client_credentials`},
 			want:     `spec.grantType: Unsupported value: "client_credentials": supported values: "ClientCredentials", "Password", "AuthorizationCode", "Implicit", "SAML2Bearer", "RefreshToken"`,

@@ -129,7 +129,9 @@ func (w *world) changeCatalogue(file string) {
 func TestAGoodTokenIsTakenAsItIs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.createPlain("api", oauthtest.Client{})
+	w.createPlain("api", oauthtest.Client{}, func(o *v1alpha1.OAuthToken) {
+		o.Spec.Endpoints.RevocationURL = v1alpha1.URL(w.vendor.RevocationURL(oauthtest.Generic))
+	})
 	served := w.awaitServed("api", "")
 	target := "api"
 	spec := func(change func(*v1alpha1.OAuthToken)) func() { return func() { edit(w, named("api"), change) } }

@@ -227,26 +227,30 @@ func TestARevocationIsTriedAgain(t *testing.T) {
 func TestADeletionThatCanNotRevokeIsNotHeld(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	plain := func(name string) { w.createPlain(name, oauthtest.Client{}, revoking(w)) }
 	for name, test := range map[string]struct {
-		change func(*v1alpha1.OAuthToken)
-		before func(name string)
+		create, before func(name string)
 	}{
 		"no-endpoint": {
-			func(o *v1alpha1.OAuthToken) { o.Spec.RevokeOnDelete = true },
+			func(name string) { // of this vendor none is known
+				token := genesys(name, name+"-client")
+				token.Spec.RevokeOnDelete = true
+				w.create(genesysClient(name+"-client"), token)
+			},
 			func(string) {},
 		},
 		"no-credentials": {
-			revoking(w),
+			plain,
 			func(name string) { w.delete(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name + "-client"}}) },
 		},
 		"unlabelled-credentials": {
-			revoking(w),
+			plain,
 			func(name string) {
 				edit(w, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name + "-client"}}, func(s *corev1.Secret) { s.Labels = nil })
 			},
 		},
 	} {
-		w.createPlain(name, oauthtest.Client{}, test.change)
+		test.create(name)
 		w.awaitServed(name, "")
 		w.settled()
 		test.before(name)
