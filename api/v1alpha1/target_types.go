@@ -64,7 +64,7 @@ type TargetTemplate struct {
 	Metadata *TemplateMetadata `json:"metadata,omitempty"`
 	// data maps keys to Go templates, at most 64, each of at most 16 KiB. A template sees .AccessToken, .TokenType, .Authorization,
 	// .ExpiresAt, .IssuedAt, .Scope, .IDToken and .Extra (other members of the vendor's answer, by name), and deterministic
-	// functions such as toJson, b64enc, upper, trimPrefix, default, dockerconfigjson.
+	// functions such as toJson, b64enc, upper, replace, trimPrefix, default, dockerconfigjson.
 	// Example: {token.json: '{"token":{{ .AccessToken | toJson }}}'}
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64

@@ -29,6 +29,7 @@ func templateFunctions(m *meter) template.FuncMap {
 		"print":            m.watch(fmt.Sprint),
 		"printf":           m.watch(narrowPrintf),
 		"println":          m.watch(fmt.Sprintln),
+		"replace":          m.watch(m.replace),
 		"urlquery":         m.watch(template.URLQueryEscaper),
 	}
 	all := sprig.TxtFuncMap()
@@ -79,6 +80,14 @@ func (m *meter) join(separator string, list any) string {
 		m.count(reflect.ValueOf(separator))
 	}
 	return strings.Join(texts, separator)
+}
+
+// replace puts another text in the place of each one, and counts it as often as it is written.
+func (m *meter) replace(old, replacement, text string) string {
+	for range strings.Count(text, old) {
+		m.count(reflect.ValueOf(replacement))
+	}
+	return strings.ReplaceAll(text, old, replacement)
 }
 
 // count adds the size of a value, with all that it holds, as it would be printed.
