@@ -57,7 +57,7 @@ func registerFlags(flags *flag.FlagSet) *options {
 	flags.StringVar(&o.portalAddress, "portal-bind-address", "", "where the portal for interactive grants is served, in plain HTTP; empty: nowhere")
 	flags.StringVar(&o.portalURL, "portal-url", "", "address of the portal as browsers see it, such as https://tokens.example.com; with /callback it is the redirect URI to register at the vendor")
 	flags.BoolVar(&o.enableImplicit, "enable-implicit", false, "serve the grant Implicit, which RFC 9700 discourages")
-	flags.Float64Var(&o.kubeAPIQPS, "kube-api-qps", 1000, "requests a second to the API server; -1: as many as it takes")
+	flags.Float64Var(&o.kubeAPIQPS, "kube-api-qps", 1000, "requests a second to the API server, above 0; -1: as many as it takes")
 	flags.IntVar(&o.kubeAPIBurst, "kube-api-burst", 2000, "requests to the API server above that for a short time")
 	flags.BoolVar(&o.printVersion, "version", false, "print version, commit and Go version")
 	return o
@@ -70,6 +70,8 @@ func (o *options) validate(left []string) error {
 		return fmt.Errorf("%q is no flag: see --help", left[0])
 	case o.maxConcurrentReconciles < 1:
 		return errors.New("--max-concurrent-reconciles must be at least 1")
+	case !positive(o.kubeAPIQPS) && o.kubeAPIQPS != -1:
+		return errors.New("--kube-api-qps must be above 0, or -1 for as many as the API server takes")
 	case (o.portalAddress == "") != (o.portalURL == ""):
 		return errors.New("--portal-bind-address and --portal-url belong together: where the portal is served, and where browsers find it")
 	case o.portalURL == "":
@@ -77,6 +79,9 @@ func (o *options) validate(left []string) error {
 	}
 	return o.validatePortal()
 }
+
+// positive is false for what is no number, too. Kubernetes' client takes 0 for a default of its own.
+func positive(n float64) bool { return n > 0 }
 
 // validatePortal brings --portal-url into the form in which links and redirect URIs are made of it.
 func (o *options) validatePortal() error {
