@@ -127,6 +127,13 @@ func (h endpointHost) isNamedBy(name string) bool {
 	return h.name == name
 }
 
+// isHostPattern tells whether a pattern can name a host.
+func isHostPattern(pattern string) bool {
+	name, port := splitPattern(strings.ToLower(strings.TrimSpace(pattern)))
+	number, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && number > 0 && (isHostName(strings.TrimPrefix(name, "*.")) || isAddress(name))
+}
+
 // splitPattern takes a pattern apart. An IPv6 address stands in brackets where a port follows.
 func splitPattern(pattern string) (name, port string) {
 	name, port, err := net.SplitHostPort(pattern)

@@ -30,8 +30,24 @@ func (h hostRules) check(faults *faults, field, text string) {
 	}
 	if !h.unowned && !slices.Contains(h.own, host) && !host.isAllowedBy(h.allowed) {
 		faults.addEndpoint("%s: the credentials may not be sent to host %s; the owner of the credentials Secret allows it with the "+
-			"annotation tokensync.dev/allowed-hosts: %s, a platform administrator with --allowed-hosts", field, host, host)
+			"annotation tokensync.dev/allowed-hosts: %s, a platform administrator with --allowed-hosts%s", field, host, host, h.mistakes())
 	}
+}
+
+// mistakes names patterns that allow nothing, since whoever wrote one believes that it does. They stand in an annotation or a flag, and are no secret.
+func (h hostRules) mistakes() string {
+	const most = 3
+	var wrong []string
+	for _, pattern := range slices.Sorted(slices.Values(h.allowed)) {
+		if !isHostPattern(pattern) && len(wrong) < most {
+			wrong = append(wrong, quote(pattern))
+		}
+	}
+	if len(wrong) == 0 {
+		return ""
+	}
+	return "; nothing is allowed by " + strings.Join(wrong, ", ") +
+		": write the name of a host or *.example.com, with :port where it is not 443, and nothing else"
 }
 
 // resolveEndpoints takes the user's endpoints, else the vendor's, and checks each.

@@ -373,6 +373,34 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestAnAllowedHostThatIsNoneIsNamed: it allows nothing, and whoever wrote it believes that it does.
+func TestAnAllowedHostThatIsNoneIsNamed(t *testing.T) {
+	const refused = "spec.endpoints.tokenURL: the credentials may not be sent to host login.acme.example; the owner of the credentials Secret allows " +
+		"it with the annotation tokensync.dev/allowed-hosts: login.acme.example, a platform administrator with --allowed-hosts"
+	for entries, named := range map[string]string{
+		"https://login.acme.example":  `"https://login.acme.example"`,
+		"login.acme.example/token":    `"login.acme.example/token"`,
+		"login.acme.example:":         `"login.acme.example:"`,
+		"login.acme.example:https":    `"login.acme.example:https"`,
+		"login.acme.example:443000":   `"login.acme.example:443000"`,
+		"*":                           `"*"`,
+		"*acme.example":               `"*acme.example"`,
+		"login.*.example":             `"login.*.example"`,
+		"ok.example https://x https*": `"https*", "https://x"`,
+		"d/ c/ b/ a/":                 `"a/", "b/", "c/"`, // as many as help
+		"other.example *.acme.test acme.test:8443 192.0.2.1 2001:db8::1 [2001:db8::1]:8443 LOGIN.acme.test. _x.acme.test": "",
+	} {
+		_, err := mustLoad(t, "").Resolve(genericSettings(func(s *Settings) { s.AllowedHosts = strings.Fields(entries) }))
+		want := refused
+		if named != "" {
+			want += "; nothing is allowed by " + named + ": write the name of a host or *.example.com, with :port where it is not 443, and nothing else"
+		}
+		if err == nil || err.Error() != want {
+			t.Errorf("allowed hosts %s: got\n%v\nwant\n%s", entries, err, want)
+		}
+	}
+}
+
 func TestProtocolParametersAreRefusedWhereverTheyAreWritten(t *testing.T) {
 	names := []string{
 		"grant_type", "client_id", "client_secret", "client_assertion", "client_assertion_type", "assertion", "username", "password", "code",
