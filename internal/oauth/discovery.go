@@ -25,7 +25,7 @@ const (
 type Metadata struct {
 	// Issuer equals the issuer asked for, character by character.
 	Issuer string
-	// TokenEndpoint is never empty.
+	// TokenEndpoint is empty where the server has none, as one for the grant Implicit alone (RFC 8414, section 2).
 	TokenEndpoint string
 	// AuthorizationEndpoint is empty where the server has none.
 	AuthorizationEndpoint string
@@ -161,7 +161,7 @@ func (c *Client) checkMetadata(issuer string, m *Metadata) *Error {
 	case m.Issuer != issuer:
 		return invalid("The issuer's metadata document is that of another issuer. Make endpoints.issuerURL the same as the issuer in it, " +
 			"to the last character; a slash at the end counts.")
-	case m.TokenEndpoint == "":
+	case m.TokenEndpoint == "" && m.AuthorizationEndpoint == "":
 		return invalid("The issuer's metadata document names no token endpoint. Give endpoints.tokenURL instead of endpoints.issuerURL.")
 	}
 	for _, at := range []struct {

@@ -191,6 +191,17 @@ func TestMetadataThatCanNotBeUsed(t *testing.T) {
 	}
 }
 
+func TestMetadataOfAServerForImplicitAlone(t *testing.T) {
+	e := publish(t, map[string]string{"/.well-known/openid-configuration": `{"issuer":"ORIGIN","authorization_endpoint":"ORIGIN/authorize"}`})
+	got, failure := discover(t, newTestClient(t), e.URL, e.caBundle())
+	if failure != nil {
+		t.Fatal(failure)
+	}
+	if diff := cmp.Diff(&Metadata{Issuer: e.URL, AuthorizationEndpoint: e.URL + "/authorize"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestIssuersThatAreNone(t *testing.T) {
 	for issuer, want := range map[string]Reason{
 		"": ReasonInvalidSpec, "vendor.example": ReasonInvalidSpec, "https://vendor.example?tenant=a": ReasonInvalidSpec,

@@ -60,7 +60,7 @@ func (f *Flow) WithMetadata(m *Metadata) (*Flow, error) {
 	}
 	filled := *f
 	filled.Endpoints.fillFrom(found)
-	if filled.Endpoints.TokenURL == "" {
+	if filled.Endpoints.TokenURL == "" && f.Grant != Implicit { // whose token comes from the authorization endpoint
 		faults.addSpec("discovery found no token endpoint: set spec.endpoints.tokenURL")
 	}
 	if filled.NeedsAuthorizationEndpoint() {

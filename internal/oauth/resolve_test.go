@@ -618,6 +618,29 @@ func TestDiscoveryFillsInWhatIsAllowed(t *testing.T) {
 	wantFault(t, err, ReasonInvalidSpec, "discovery found no token endpoint")
 }
 
+// TestImplicitNeedsNoTokenEndpoint: RFC 8414, section 2, lets servers of that grant alone have none.
+func TestImplicitNeedsNoTokenEndpoint(t *testing.T) {
+	settings := genericSettings(func(s *Settings) {
+		s.Endpoints, s.AllowedHosts = Endpoints{IssuerURL: "https://login.acme.example"}, []string{"login.acme.example"}
+		s.Grant, s.EnableInteractive, s.EnableImplicit = Implicit, true, true
+	})
+	metadata := &Metadata{AuthorizationEndpoint: "https://login.acme.example/authorize"}
+	flow, err := mustResolve(t, settings).WithMetadata(metadata)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := flow.AuthorizationRequest(redirectURI); err != nil || flow.NeedsAuthorizationEndpoint() {
+		t.Errorf("the authorization request: %v", err)
+	}
+	settings.Grant = AuthorizationCode
+	_, err = mustResolve(t, settings).WithMetadata(metadata)
+	wantFault(t, err, ReasonInvalidSpec, "discovery found no token endpoint")
+	settings.Endpoints.TokenURL = "https://login.acme.example/token"
+	if _, err = mustResolve(t, settings).WithMetadata(metadata); err != nil {
+		t.Errorf("with a token endpoint that the spec states: %v", err)
+	}
+}
+
 func TestAnIssuerOfTheSpecTurnsTheVendorsEndpointsOff(t *testing.T) {
 	flow := mustResolve(t, Settings{
 		Vendor: "abbyy-vantage", Parameters: map[string]string{"region": "eu"}, Credentials: client(),
