@@ -99,7 +99,7 @@ func TestASecretWithoutTheLabelIsNotUsed(t *testing.T) {
 	w.create(secret, token)
 	refused := w.awaitReady("shy", metav1.ConditionFalse, v1alpha1.ReasonCredentialsNotLabelled)
 	conforms(t, refused, controller.KStatusFailed)
-	command := fmt.Sprintf("kubectl -n %s label secret shy-client tokensync.dev/role=credentials", w.namespace)
+	command := fmt.Sprintf("kubectl label secret shy-client -n %s tokensync.dev/role=credentials --overwrite", w.namespace)
 	if text := message(refused, v1alpha1.ConditionReady); !strings.HasSuffix(text, command) {
 		t.Errorf("the message does not end with the command %q: %s", command, text)
 	}

@@ -35,6 +35,7 @@ type observation struct {
 type credentialsView struct {
 	secret     *corev1.Secret // nil: none that is labelled
 	unlabelled bool           // it exists, without the label
+	otherRole  bool           // the label has another value
 }
 
 // observe reads what there is, from the cache but for what the cache can't tell. nil: there is no such OAuthToken.
@@ -70,13 +71,15 @@ func (r *Reconciler) observeCredentials(ctx context.Context, o *observation) err
 		return nil
 	}
 	if secret != nil { // a target or state Secret, labelled as such
-		o.credentials.unlabelled = true
+		o.credentials.unlabelled, o.credentials.otherRole = true, true
 		return nil
 	}
 	var found metav1.PartialObjectMetadata
 	found.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
 	err = r.Live.Get(ctx, key, &found)
-	o.credentials.unlabelled = err == nil && found.Labels[v1alpha1.RoleLabel] != v1alpha1.RoleCredentials
+	role, labelled := found.Labels[v1alpha1.RoleLabel]
+	o.credentials.unlabelled = err == nil && role != v1alpha1.RoleCredentials
+	o.credentials.otherRole = o.credentials.unlabelled && labelled
 	return client.IgnoreNotFound(err)
 }
 

@@ -41,9 +41,26 @@ func standingOf(token *v1alpha1.OAuthToken, secret *corev1.Secret) (standing, st
 	case labelled && secret.Annotations[v1alpha1.AdoptByAnnotation] == token.Name:
 		return handed, ""
 	}
-	return foreign, fmt.Sprintf("Secret %[1]q exists and is not Tokensync's: set spec.target.name to another name, delete the Secret, "+
-		"or hand it over with: kubectl -n %[2]s label secret %[1]s %[3]s=%[4]s && kubectl -n %[2]s annotate secret %[1]s %[5]s=%[6]s",
-		secret.Name, token.Namespace, v1alpha1.RoleLabel, v1alpha1.RoleTarget, v1alpha1.AdoptByAnnotation, token.Name)
+	return foreign, fmt.Sprintf("Secret %q exists and is not Tokensync's: set spec.target.name to another name, delete the Secret, "+
+		"or hand it over with: %s", secret.Name, handOver(token, secret))
+}
+
+// handOver are the commands that hand a Secret over on purpose.
+func handOver(token *v1alpha1.OAuthToken, secret *corev1.Secret) string {
+	role, labelled := secret.Labels[v1alpha1.RoleLabel]
+	_, annotated := secret.Annotations[v1alpha1.AdoptByAnnotation]
+	return commandToSet("label", token.Namespace, secret.Name, v1alpha1.RoleLabel, v1alpha1.RoleTarget, labelled && role != v1alpha1.RoleTarget) +
+		" && " + commandToSet("annotate", token.Namespace, secret.Name, v1alpha1.AdoptByAnnotation, token.Name, annotated)
+}
+
+// commandToSet is the kubectl command that sets a label or an annotation of a Secret. What has another value already is kept by kubectl, unless
+// it is told to overwrite it.
+func commandToSet(verb, namespace, secret, name, value string, overwrite bool) string {
+	command := fmt.Sprintf("kubectl %s secret %s -n %s %s=%s", verb, secret, namespace, name, value)
+	if overwrite {
+		command += " --overwrite"
+	}
+	return command
 }
 
 // isOAuthToken tells whether an owner reference names an OAuthToken of this name, the present one or one before it.
@@ -54,7 +71,7 @@ func isOAuthToken(owner *metav1.OwnerReference, name string) bool {
 
 // unwritable tells, in words for the user, why a Secret can't be made what the spec wants, although it is ours.
 func unwritable(token *v1alpha1.OAuthToken, secret *corev1.Secret) string {
-	remedy := fmt.Sprintf("remove it, and it is made anew: kubectl -n %s delete secret %s", token.Namespace, secret.Name)
+	remedy := fmt.Sprintf("remove it, and it is made anew: kubectl delete secret %s -n %s", secret.Name, token.Namespace)
 	switch {
 	case secret.Type != targetType(token):
 		return fmt.Sprintf("Secret %q is of type %s, and the type of a Secret can't be changed to %s: %s",

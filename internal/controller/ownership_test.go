@@ -99,11 +99,24 @@ func TestAControllerOfThatNameInAnotherGroupIsNoOAuthToken(t *testing.T) {
 
 func TestAForeignSecretsComplaintHoldsTheCommandThatHandsItOver(t *testing.T) {
 	t.Parallel()
-	_, got := standingOf(exampleToken(), marked("", "", "", ""))
-	want := `Secret "api" exists and is not Tokensync's: set spec.target.name to another name, delete the Secret, or hand it over with: ` +
-		`kubectl -n team label secret api tokensync.dev/role=target && kubectl -n team annotate secret api tokensync.dev/adopt-by=api`
-	if got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
+	handed := func(secret *corev1.Secret) *corev1.Secret {
+		secret.Annotations[v1alpha1.AdoptByAnnotation] = "other"
+		return secret
+	}
+	const label, annotate = "kubectl label secret api -n team tokensync.dev/role=target", "kubectl annotate secret api -n team tokensync.dev/adopt-by=api"
+	for name, c := range map[string]struct {
+		secret *corev1.Secret
+		want   string
+	}{
+		"without marks":         {marked("", "", "", ""), label + " && " + annotate},
+		"with another role":     {marked("credentials", "", "", ""), label + " --overwrite && " + annotate},
+		"handed to another one": {handed(marked("target", "", "", "")), label + " && " + annotate + " --overwrite"},
+	} {
+		_, got := standingOf(exampleToken(), c.secret)
+		want := `Secret "api" exists and is not Tokensync's: set spec.target.name to another name, delete the Secret, or hand it over with: ` + c.want
+		if got != want {
+			t.Errorf("%s:\ngot  %s\nwant %s", name, got, want)
+		}
 	}
 }
 
@@ -121,9 +134,9 @@ func TestWhatKeepsASecretOfOursFromBeingWritten(t *testing.T) {
 		"nothing where the type is as it is to be": {"kubernetes.io/basic-auth", corev1.SecretTypeBasicAuth, nil, ""},
 		"another type": {
 			"kubernetes.io/basic-auth", corev1.SecretTypeOpaque, nil,
-			`Secret "api" is of type Opaque, and the type of a Secret can't be changed to kubernetes.io/basic-auth: remove it, and it is made anew: kubectl -n team delete secret api`,
+			`Secret "api" is of type Opaque, and the type of a Secret can't be changed to kubernetes.io/basic-auth: remove it, and it is made anew: kubectl delete secret api -n team`,
 		},
-		"immutability": {"", corev1.SecretTypeOpaque, &yes, `Secret "api" is immutable: remove it, and it is made anew: kubectl -n team delete secret api`},
+		"immutability": {"", corev1.SecretTypeOpaque, &yes, `Secret "api" is immutable: remove it, and it is made anew: kubectl delete secret api -n team`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -60,8 +60,8 @@ func credentialsProblem(o *observation) *problem {
 	switch {
 	case o.credentials.unlabelled:
 		return &problem{reason: v1alpha1.ReasonCredentialsNotLabelled, recheck: recheckWorld, message: fmt.Sprintf(
-			"Secret %[1]q lacks the label by which its owner lets Tokensync use it: kubectl -n %[2]s label secret %[1]s %[3]s=%[4]s",
-			name, namespace, v1alpha1.RoleLabel, v1alpha1.RoleCredentials)}
+			"Secret %q lacks the label by which its owner lets Tokensync use it: %s",
+			name, commandToSet("label", namespace, name, v1alpha1.RoleLabel, v1alpha1.RoleCredentials, o.credentials.otherRole))}
 	case o.credentials.secret == nil:
 		return &problem{reason: v1alpha1.ReasonAwaitingCredentials, waiting: true, recheck: recheckCredentials, message: fmt.Sprintf(
 			"Secret %q does not exist in this namespace yet: create it with the label %s=%s", name, v1alpha1.RoleLabel, v1alpha1.RoleCredentials)}
@@ -140,6 +140,6 @@ func refusedProblem(name string, err error) *problem {
 // fightProblem is that repairs do not hold.
 func fightProblem(token *v1alpha1.OAuthToken) *problem {
 	return &problem{reason: v1alpha1.ReasonSecretConflict, waiting: true, message: fmt.Sprintf(
-		"something keeps changing or deleting Secret %[1]q: find it with kubectl -n %[2]s get secret %[1]s --show-managed-fields -o yaml; "+
+		"something keeps changing or deleting Secret %[1]q: find it with kubectl get secret %[1]s -n %[2]s --show-managed-fields -o yaml; "+
 			"until then the Secret is restored less and less often", targetName(token), token.Namespace)}
 }

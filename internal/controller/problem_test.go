@@ -29,7 +29,11 @@ func TestProblemsNameTheirRemedy(t *testing.T) {
 		},
 		"the credentials Secret lacks the label": {
 			credentialsProblem(&observation{token: subject(), credentials: credentialsView{unlabelled: true}}), v1alpha1.ReasonCredentialsNotLabelled,
-			"kubectl -n shop label secret client tokensync.dev/role=credentials",
+			"kubectl label secret client -n shop tokensync.dev/role=credentials",
+		},
+		"the credentials Secret has another label": {
+			credentialsProblem(&observation{token: subject(), credentials: credentialsView{unlabelled: true, otherRole: true}}), v1alpha1.ReasonCredentialsNotLabelled,
+			"kubectl label secret client -n shop tokensync.dev/role=credentials --overwrite",
 		},
 		"the mapping of keys is wrong": {
 			credentialsProblem(&observation{token: subject(), credentials: credentialsView{secret: badMapping}}), v1alpha1.ReasonCredentialsIncomplete,
@@ -37,7 +41,7 @@ func TestProblemsNameTheirRemedy(t *testing.T) {
 		},
 		"a foreign Secret is in the way": {
 			conflictProblem(&observation{token: subject(), target: viewTarget(subject(), named("api"))}), v1alpha1.ReasonSecretConflict,
-			"kubectl -n shop annotate secret api tokensync.dev/adopt-by=api",
+			"kubectl annotate secret api -n shop tokensync.dev/adopt-by=api",
 		},
 		"a foreign Secret has the state Secret's name": {
 			stateConflict(&observation{token: subject(), state: named("api-oauth-state")}), v1alpha1.ReasonSecretConflict, "rename or delete it",
@@ -55,7 +59,7 @@ func TestProblemsNameTheirRemedy(t *testing.T) {
 			`"policy.example" refuses it: change its policy`,
 		},
 		"something else refuses":    {refusedProblem("api", errors.New("canary")), v1alpha1.ReasonSecretConflict, "compare spec.target"},
-		"repairs do not hold":       {fightProblem(subject()), v1alpha1.ReasonSecretConflict, "--show-managed-fields"},
+		"repairs do not hold":       {fightProblem(subject()), v1alpha1.ReasonSecretConflict, "kubectl get secret api -n shop --show-managed-fields"},
 		"others were throttled":     {pausedProblem(), v1alpha1.ReasonRateLimited, "fewer of them"},
 		"a refresh was interrupted": {interrupted(&oauth.Flow{}), v1alpha1.ReasonRefreshInterrupted, "the refresh token is tried again"},
 		"a refresh token is used up": {

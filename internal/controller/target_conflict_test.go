@@ -100,7 +100,7 @@ func TestAnotherTypeIsAConflictUntilTheSecretIsDeleted(t *testing.T) {
 	edit(th.world, &v1alpha1.OAuthToken{ObjectMeta: metav1.ObjectMeta{Name: "api"}}, targeted(func(target *v1alpha1.Target) { target.Type = "example.com/token" }))
 	token := th.awaitReady("api", metav1.ConditionFalse, v1alpha1.ReasonSecretConflict)
 	want := `Secret "api" is of type Opaque, and the type of a Secret can't be changed to example.com/token: remove it, and it is made anew: ` +
-		"kubectl -n " + th.namespace + " delete secret api"
+		"kubectl delete secret api -n " + th.namespace
 	if diff := cmp.Diff(want, message(token, v1alpha1.ConditionReady)); diff != "" {
 		t.Error(diff)
 	}
@@ -119,7 +119,7 @@ func TestAnImmutableTargetIsAConflictUntilItIsDeleted(t *testing.T) {
 	th := issuedTarget(t)
 	edit(th.world, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "api"}}, func(s *corev1.Secret) { yes := true; s.Immutable = &yes })
 	token := th.awaitCondition("api", v1alpha1.ConditionRenewalFailing, metav1.ConditionTrue, v1alpha1.ReasonSecretConflict)
-	want := `Secret "api" is immutable: remove it, and it is made anew: kubectl -n ` + th.namespace + " delete secret api"
+	want := `Secret "api" is immutable: remove it, and it is made anew: kubectl delete secret api -n ` + th.namespace
 	if got := message(token, v1alpha1.ConditionRenewalFailing); got != want {
 		t.Errorf("the message is %s", got)
 	}

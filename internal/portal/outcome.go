@@ -113,7 +113,7 @@ func (s *site) ended(ctx context.Context, of client.ObjectKey, attempt consent.A
 		return shown
 	}
 	if result.Result == consent.SubjectMismatch {
-		shown.Commands = []string{"kubectl -n " + of.Namespace + " annotate oauthtoken " + of.Name + " " + v1alpha1.AllowSubjectChangeAnnotation + "=true"}
+		shown.Commands = []string{"kubectl annotate oauthtoken " + of.Name + " -n " + of.Namespace + " " + v1alpha1.AllowSubjectChangeAnnotation + "=true"}
 	}
 	if token, err := s.token(ctx, of); err == nil && token.Status.Authorization != nil {
 		if again := token.Status.Authorization.URL; strings.HasPrefix(again, s.address("authorize", "")) {

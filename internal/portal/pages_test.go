@@ -260,7 +260,7 @@ func TestOutcomesSayWhatIsToBeDone(t *testing.T) {
 		"with another account": {
 			consent.Outcome{Result: consent.SubjectMismatch, Detail: "its words"},
 			[]string{of},
-			[]string{"kubectl -n " + f.namespace + " annotate oauthtoken orders tokensync.dev/allow-subject-change=true"},
+			[]string{"kubectl annotate oauthtoken orders -n " + f.namespace + " tokensync.dev/allow-subject-change=true"},
 			[]string{"its words"},
 			"bad",
 		},
