@@ -90,8 +90,9 @@ func (r *Reconciler) observeTarget(ctx context.Context, o *observation) error {
 	if err != nil {
 		return err
 	}
-	if secret == nil && o.token.Status.SecretName == key.Name {
-		return r.observeLive(ctx, o) // one that lost its label is not in the cache
+	reason, _ := problemIn(o.token.Status)
+	if secret == nil && (o.token.Status.SecretName == key.Name || reason == v1alpha1.ReasonSecretConflict) {
+		return r.observeLive(ctx, o) // one that lost its label, or never had it, is not in the cache
 	}
 	o.target = viewTarget(o.token, secret)
 	if o.target.standing != ours || o.target.complaint != "" || !o.needsMending(r.hasher) {

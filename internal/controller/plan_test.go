@@ -129,10 +129,13 @@ func TestPlans(t *testing.T) {
 		"absent credentials are waited for, and the token is kept": {
 			func(s *scene) { s.seen.credentials = credentialsView{} }, time.Minute, "wait 1m0s since AwaitingCredentials",
 		},
+		"credentials without the label are looked for again soon, since no watch tells of them": {
+			func(s *scene) { s.seen.credentials = credentialsView{unlabelled: true} }, time.Minute, "wait 30s since CredentialsNotLabelled",
+		},
 		"a foreign target is in the way of everything": {
 			func(s *scene) {
 				s.seen.target = viewTarget(s.seen.token, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "api"}})
-			}, time.Minute, "wait 5m0s since SecretConflict",
+			}, time.Minute, "wait 30s since SecretConflict",
 		},
 		"a foreign state Secret is not in the way of a grant that needs none": {
 			func(s *scene) { s.seen.state = &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "api-oauth-state"}} },
@@ -141,7 +144,7 @@ func TestPlans(t *testing.T) {
 		"an older OAuthToken has the target": {
 			func(s *scene) {
 				s.seen.target, s.seen.rivals = targetView{}, []claim{{name: "older", created: metav1.NewTime(noon.Add(-time.Hour))}}
-			}, time.Minute, "wait 5m0s since SecretConflict",
+			}, time.Minute, "wait 30s since SecretConflict",
 		},
 		"while a refresh token is being saved nothing is requested": {
 			func(s *scene) { s.seen.saving = true }, 45 * time.Minute, "wait 15m0s since RefreshInterrupted",

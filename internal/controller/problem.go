@@ -20,8 +20,11 @@ type problem struct {
 }
 
 const (
-	// recheckWorld is how soon something is looked at again that the cache can't tell of, such as a foreign Secret that went.
+	// recheckWorld is how soon something is looked at again that the cache can't tell of, such as an issuer.
 	recheckWorld = 5 * time.Minute
+	// recheckForeign is how soon a Secret that is not ours is looked for again: nothing tells that somebody has done about it what the message asks
+	// for. It costs a read.
+	recheckForeign = 30 * time.Second
 	// recheckCredentials is how soon the credentials Secret is looked for again: one that appears without its label is not in the
 	// cache, and the user is to be told.
 	recheckCredentials = time.Minute
@@ -59,7 +62,7 @@ func credentialsProblem(o *observation) *problem {
 	name, namespace := o.token.Spec.CredentialsSecretRef.Name, o.token.Namespace
 	switch {
 	case o.credentials.unlabelled:
-		return &problem{reason: v1alpha1.ReasonCredentialsNotLabelled, recheck: recheckWorld, message: fmt.Sprintf(
+		return &problem{reason: v1alpha1.ReasonCredentialsNotLabelled, recheck: recheckForeign, message: fmt.Sprintf(
 			"Secret %q lacks the label by which its owner lets Tokensync use it: %s",
 			name, commandToSet("label", namespace, name, v1alpha1.RoleLabel, v1alpha1.RoleCredentials, o.credentials.otherRole))}
 	case o.credentials.secret == nil:
@@ -73,7 +76,7 @@ func credentialsProblem(o *observation) *problem {
 }
 
 func conflict(message string) *problem {
-	return &problem{reason: v1alpha1.ReasonSecretConflict, message: message, recheck: recheckWorld}
+	return &problem{reason: v1alpha1.ReasonSecretConflict, message: message, recheck: recheckForeign}
 }
 
 // stateConflict is what keeps the state Secret from being written; nil: nothing.

@@ -204,6 +204,73 @@ func TestTheYoungerOAuthTokenTakesOverWhenTheOlderAndItsTargetAreGone(t *testing
 	}
 }
 
+func TestAForeignSecretInTheWayIsLookedForByAReadUntilItIsGone(t *testing.T) {
+	t.Parallel()
+	th := idleTheater(t)
+	th.create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "api"}}, genesys("api", "client"))
+	th.awaitReady("api", metav1.ConditionFalse, v1alpha1.ReasonSecretConflict)
+	th.settled()
+	th.api.reset()
+	th.lookAgain("api", 30*time.Second)
+	th.settled()
+	if diff := cmp.Diff(map[string]int{"GET secrets": 1}, th.api.counts()); diff != "" {
+		t.Errorf("a look at it (-want +got)\n%s", diff)
+	}
+	th.delete(th.secret("api"))
+	th.lookAgain("api", 30*time.Second)
+	th.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+}
+
+func TestTheYoungerOAuthTokenTakesOverFromAnOlderOneThatNeverHadTheTarget(t *testing.T) {
+	t.Parallel()
+	for name, leave := range map[string]func(th theater, older *v1alpha1.OAuthToken){
+		"deleted": func(th theater, older *v1alpha1.OAuthToken) { th.delete(older) },
+		"given another target": func(th theater, older *v1alpha1.OAuthToken) {
+			edit(th.world, older, targeted(func(target *v1alpha1.Target) { target.Name = "other" }))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			share := targeted(func(target *v1alpha1.Target) { target.Name = "shared" })
+			th := idleTheater(t)
+			older, younger := genesys("older", "absent"), genesys("younger", "client")
+			share(older)
+			share(younger)
+			th.create(older)
+			th.awaitReady("older", metav1.ConditionFalse, v1alpha1.ReasonAwaitingCredentials)
+			th.eventually(func() string { // the API server counts in whole seconds
+				return map[bool]string{false: "they would be of the same age"}[time.Since(older.CreationTimestamp.Time) > time.Second]
+			})
+			th.create(younger)
+			th.awaitReady("younger", metav1.ConditionFalse, v1alpha1.ReasonSecretConflict)
+			th.settled()
+			began := time.Now()
+			leave(th, th.oauthToken("older"))
+			th.awaitReady("younger", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+			if took := time.Since(began); took > promptly {
+				t.Errorf("it has its token after %s", took)
+			}
+		})
+	}
+}
+
+func TestTheYoungerOAuthTokenSpendsTheSeedWhenTheOlderIsGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.createSeeded("api", oauthtest.Client{}, func(o *v1alpha1.OAuthToken) { o.Spec.Suspend = true })
+	older := w.awaitReady("api", metav1.ConditionFalse, v1alpha1.ReasonSuspended)
+	w.eventually(func() string { // the API server counts in whole seconds
+		return map[bool]string{false: "they would be of the same age"}[time.Since(older.CreationTimestamp.Time) > time.Second]
+	})
+	younger := genericToken(w, "younger", v1alpha1.GrantRefreshToken)
+	younger.Spec.CredentialsSecretRef.Name = "api-client"
+	w.create(younger)
+	w.awaitReady("younger", metav1.ConditionFalse, v1alpha1.ReasonInvalidSpec)
+	w.settled()
+	w.delete(older)
+	w.awaitReady("younger", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+}
+
 func TestAForeignSecretThatAppearsWhileTheTokenIsRequestedIsNotTouched(t *testing.T) {
 	t.Parallel()
 	th := idleTheater(t)

@@ -96,6 +96,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, manager ctrl.Manager)
 		Named("oauthtoken").
 		For(&v1alpha1.OAuthToken{}).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.affected)).
+		Watches(&v1alpha1.OAuthToken{}, r.heirs()).
 		WatchesRawSource(source.TypedChannel(r.called, handler.TypedEnqueueRequestsFromMapFunc(
 			func(_ context.Context, key client.ObjectKey) []reconcile.Request {
 				return []reconcile.Request{{NamespacedName: key}}
@@ -160,20 +161,9 @@ func ownerOf(secret client.Object) string {
 // affected are the OAuthTokens that a Secret matters to.
 func (r *Reconciler) affected(ctx context.Context, secret client.Object) []reconcile.Request {
 	keys := map[types.NamespacedName]bool{}
-	namesake := &v1alpha1.OAuthToken{}
-	key := client.ObjectKeyFromObject(secret)
-	if err := r.Client.Get(ctx, key, namesake, client.DisableReadYourWritesConsistency, client.UnsafeDisableDeepCopy); err == nil && targetName(namesake) == key.Name {
-		keys[key] = true
-	}
+	r.addNamesake(ctx, keys, client.ObjectKeyFromObject(secret))
 	for _, name := range []string{indexTarget, indexCredentials} {
-		var list v1alpha1.OAuthTokenList
-		if err := r.Client.List(ctx, &list, client.InNamespace(secret.GetNamespace()), client.MatchingFields{name: secret.GetName()},
-			client.DisableReadYourWritesConsistency, client.UnsafeDisableDeepCopy); err != nil {
-			ctrl.LoggerFrom(ctx).Error(err, "the cache does not list OAuthTokens")
-		}
-		for i := range list.Items {
-			keys[client.ObjectKeyFromObject(&list.Items[i])] = true
-		}
+		r.addIndexed(ctx, keys, secret.GetNamespace(), name, secret.GetName())
 	}
 	if owner := secret.GetAnnotations()[v1alpha1.OwnerAnnotation]; owner != "" {
 		keys[types.NamespacedName{Namespace: secret.GetNamespace(), Name: owner}] = true
@@ -183,4 +173,54 @@ func (r *Reconciler) affected(ctx context.Context, secret client.Object) []recon
 		requests = append(requests, reconcile.Request{NamespacedName: key})
 	}
 	return requests
+}
+
+// heirs enqueues the OAuthTokens that want what another one claimed, when that is deleted or its spec changes: its Secret, of which the watch
+// tells, may never have been.
+func (r *Reconciler) heirs() handler.EventHandler {
+	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+	wake := func(ctx context.Context, former client.Object, q queue) {
+		token, ok := former.(*v1alpha1.OAuthToken)
+		if !ok {
+			return
+		}
+		keys := map[types.NamespacedName]bool{}
+		r.addNamesake(ctx, keys, client.ObjectKey{Namespace: token.Namespace, Name: targetName(token)})
+		r.addIndexed(ctx, keys, token.Namespace, indexTarget, targetName(token))
+		if token.Spec.GrantType == v1alpha1.GrantRefreshToken {
+			r.addIndexed(ctx, keys, token.Namespace, indexSeed, token.Spec.CredentialsSecretRef.Name)
+		}
+		delete(keys, client.ObjectKeyFromObject(token))
+		for key := range keys {
+			q.Add(reconcile.Request{NamespacedName: key})
+		}
+	}
+	return handler.Funcs{
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+			if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() { // also where its deletion begins
+				wake(ctx, e.ObjectOld, q)
+			}
+		},
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { wake(ctx, e.Object, q) },
+	}
+}
+
+// addNamesake adds the OAuthToken that has a Secret of its own name as its target.
+func (r *Reconciler) addNamesake(ctx context.Context, keys map[types.NamespacedName]bool, key client.ObjectKey) {
+	namesake := &v1alpha1.OAuthToken{}
+	if err := r.Client.Get(ctx, key, namesake, client.DisableReadYourWritesConsistency, client.UnsafeDisableDeepCopy); err == nil && targetName(namesake) == key.Name {
+		keys[key] = true
+	}
+}
+
+// addIndexed adds the OAuthTokens that an index finds under a value.
+func (r *Reconciler) addIndexed(ctx context.Context, keys map[types.NamespacedName]bool, namespace, index, value string) {
+	var list v1alpha1.OAuthTokenList
+	if err := r.Client.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{index: value},
+		client.DisableReadYourWritesConsistency, client.UnsafeDisableDeepCopy); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "the cache does not list OAuthTokens")
+	}
+	for i := range list.Items {
+		keys[client.ObjectKeyFromObject(&list.Items[i])] = true
+	}
 }
