@@ -31,8 +31,9 @@ func standingOf(token *v1alpha1.OAuthToken, secret *corev1.Secret) (standing, st
 			secret.Name, controller.Kind, controller.Name)
 	}
 	labelled := secret.Labels[v1alpha1.RoleLabel] == v1alpha1.RoleTarget
-	switch { // any one of the marks may have been removed by somebody
-	case owner == token.Name && (labelled || controller != nil || secret.Labels[managedByLabel] == fieldManager),
+	switch { // marks may have been removed by somebody
+	case controller != nil && controller.UID == token.UID,
+		owner == token.Name && (labelled || controller != nil || secret.Labels[managedByLabel] == fieldManager),
 		owner == "" && labelled && controller != nil:
 		return ours, ""
 	case owner != "" && owner != token.Name:

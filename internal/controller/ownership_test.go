@@ -51,6 +51,10 @@ func TestWhatASecretIsToAnOAuthToken(t *testing.T) {
 		secret.Annotations[v1alpha1.AdoptByAnnotation] = by
 		return secret
 	}
+	ofThisOne := func(secret *corev1.Secret) *corev1.Secret {
+		secret.OwnerReferences[0].UID = exampleToken().UID
+		return secret
+	}
 	for name, c := range map[string]struct {
 		secret    *corev1.Secret
 		want      standing
@@ -67,7 +71,9 @@ func TestWhatASecretIsToAnOAuthToken(t *testing.T) {
 		"one without marks is foreign":                              {marked("", "", "", ""), foreign, "is not Tokensync's"},
 		"one with the label alone is foreign":                       {marked("target", "tokensync", "", ""), foreign, "is not Tokensync's"},
 		"one with the annotation alone is foreign":                  {marked("", "", "api", ""), foreign, "is not Tokensync's"},
-		"one with the controller alone is foreign":                  {marked("", "", "", "OAuthToken/api"), foreign, "is not Tokensync's"},
+		"one that lost all marks but this controller is ours":       {ofThisOne(marked("", "", "", "OAuthToken/api")), ours, ""},
+		"one whose annotation was changed is ours":                  {ofThisOne(marked("target", "tokensync", "other", "OAuthToken/api")), ours, ""},
+		"one with a former controller alone is foreign":             {marked("", "", "", "OAuthToken/api"), foreign, "is not Tokensync's"},
 		"credentials are foreign":                                   {marked("credentials", "", "", ""), foreign, "is not Tokensync's"},
 		"another OAuthToken's is foreign":                           {marked("target", "tokensync", "other", ""), foreign, `belongs to OAuthToken "other"`},
 		"another OAuthToken's by its controller is foreign":         {marked("target", "tokensync", "api", "OAuthToken/other"), foreign, `belongs to OAuthToken "other"`},

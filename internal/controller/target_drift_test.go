@@ -188,6 +188,9 @@ func TestATargetWhoseTokenIsLostCostsOneRequest(t *testing.T) {
 		{"access token removed", func() {
 			edit(th.world, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "api"}}, func(s *corev1.Secret) { delete(s.Data, "access_token") })
 		}},
+		{"labels and annotations removed", func() {
+			edit(th.world, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "api"}}, func(s *corev1.Secret) { s.Labels, s.Annotations = nil, nil })
+		}},
 		{"data-hash removed", func() {
 			edit(th.world, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "api"}}, func(s *corev1.Secret) {
 				delete(s.Annotations, v1alpha1.DataHashAnnotation)
