@@ -20,16 +20,17 @@ const valueHashSize = 16
 
 // seal is a target Secret's data-hash: digests of what the operator wrote, by which an edit is noticed without the data itself.
 type seal struct {
-	token   string   // of the access token
-	given   string   // of all that can't be derived from it: access token, scope and ID token
-	render  string   // of what the spec says about the rendering
-	content string   // of the data under keys, and of the annotations that tell of the token
-	keys    []string // the data keys that the operator wrote, sorted
+	token    string   // of the access token
+	given    string   // of all that can't be derived from it: access token, scope and ID token
+	metadata string   // of what the spec says about labels and annotations; empty in a seal of before they were told apart
+	render   string   // of what it says about type and data; in a seal of before, of labels and annotations as well
+	content  string   // of the data under keys, and of the annotations that tell of the token
+	keys     []string // the data keys that the operator wrote, sorted
 }
 
 // String is the annotation's value.
 func (s seal) String() string {
-	return strings.Join([]string{sealVersion, s.token, s.given, s.render, s.content, strings.Join(s.keys, ",")}, ":")
+	return strings.Join([]string{sealVersion, s.token, s.given, s.metadata + "." + s.render, s.content, strings.Join(s.keys, ",")}, ":")
 }
 
 // parseSeal reads a data-hash. One of another version, or none, gives ok false.
@@ -38,7 +39,11 @@ func parseSeal(text string) (s seal, ok bool) {
 	if len(parts) != 6 || parts[0] != sealVersion {
 		return seal{}, false
 	}
-	return seal{token: parts[1], given: parts[2], render: parts[3], content: parts[4], keys: strings.Split(parts[5], ",")}, true
+	s = seal{token: parts[1], given: parts[2], content: parts[4], keys: strings.Split(parts[5], ",")}
+	if s.metadata, s.render, ok = strings.Cut(parts[3], "."); !ok {
+		s.metadata, s.render = "", parts[3]
+	}
+	return s, true
 }
 
 // hashValue is what the cache keeps of a value of a target Secret.
@@ -79,32 +84,61 @@ func tokenAnnotations() []string {
 	}
 }
 
-// hashRendering digests what a spec says about how the token is written, so that a change of it is noticed.
-func hashRendering(target *v1alpha1.Target) string {
-	var said struct {
-		Type        string                              `json:"type,omitempty"`
-		DefaultKeys v1alpha1.DefaultKeys                `json:"defaultKeys,omitempty"`
-		Labels      map[string]v1alpha1.LabelValue      `json:"labels,omitempty"`
-		Annotations map[string]v1alpha1.AnnotationValue `json:"annotations,omitempty"`
-		Data        map[string]v1alpha1.TemplateSource  `json:"data,omitempty"`
+// saidOfRendering is what a spec says about how the token is written.
+type saidOfRendering struct {
+	Type        string                              `json:"type,omitempty"`
+	DefaultKeys v1alpha1.DefaultKeys                `json:"defaultKeys,omitempty"`
+	Labels      map[string]v1alpha1.LabelValue      `json:"labels,omitempty"`
+	Annotations map[string]v1alpha1.AnnotationValue `json:"annotations,omitempty"`
+	Data        map[string]v1alpha1.TemplateSource  `json:"data,omitempty"`
+}
+
+func renderingOf(target *v1alpha1.Target) saidOfRendering {
+	var said saidOfRendering
+	if target == nil {
+		return said
 	}
-	if target != nil {
-		said.Type, said.DefaultKeys = target.Type, target.DefaultKeys
-		if template := target.Template; template != nil {
-			said.Data = template.Data
-			if template.Metadata != nil {
-				said.Labels, said.Annotations = template.Metadata.Labels, template.Metadata.Annotations
-			}
+	said.Type, said.DefaultKeys = target.Type, target.DefaultKeys
+	if template := target.Template; template != nil {
+		said.Data = template.Data
+		if template.Metadata != nil {
+			said.Labels, said.Annotations = template.Metadata.Labels, template.Metadata.Annotations
 		}
 	}
 	if said.DefaultKeys == v1alpha1.DefaultKeysInclude {
 		said.DefaultKeys = "" // stating a default changes nothing
 	}
+	return said
+}
+
+// digests are what a seal keeps of what is said, so that a change of it is noticed: labels and annotations change without the data.
+func (said saidOfRendering) digests() (metadata, render string) {
+	worn := saidOfRendering{Labels: said.Labels, Annotations: said.Annotations}
+	said.Labels, said.Annotations = nil, nil
+	if said.Type == string(corev1.SecretTypeOpaque) {
+		said.Type = "" // nor does stating this one
+	}
+	return worn.digest(), said.digest()
+}
+
+// digest is that of all that is said, as seals of before have it.
+func (said saidOfRendering) digest() string {
 	text, err := json.Marshal(said)
 	if err != nil {
 		panic("maps of strings do not encode") // json.Marshal fails on no value of these types
 	}
 	return encode(hashValue(text))
+}
+
+// matches tells whether labels and annotations were written as a spec now says, and whether type and data were.
+func (s seal) matches(target *v1alpha1.Target) (metadata, data bool) {
+	said := renderingOf(target)
+	if s.metadata == "" {
+		same := s.render == said.digest()
+		return same, same
+	}
+	worn, render := said.digests()
+	return s.metadata == worn, s.render == render
 }
 
 // record is what a target Secret says of its token. Times are whole seconds, UTC.

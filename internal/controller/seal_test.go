@@ -16,8 +16,8 @@ import (
 func TestASealReadsAsItWasWritten(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]seal{
-		"several keys":  {token: "t", given: "g", render: "r", content: "c", keys: []string{".dockerconfigjson", "a_b", "c-d"}},
-		"one key":       {token: "t", given: "g", render: "r", content: "c", keys: []string{"access_token"}},
+		"several keys":  {token: "t", given: "g", metadata: "m", render: "r", content: "c", keys: []string{".dockerconfigjson", "a_b", "c-d"}},
+		"one key":       {token: "t", given: "g", metadata: "m", render: "r", content: "c", keys: []string{"access_token"}},
 		"a token's own": sealOf(issued{AccessToken: "at"}),
 	} {
 		if s.keys == nil {
@@ -127,29 +127,69 @@ func TestWhatChangesTheRenderingChangesItsHash(t *testing.T) {
 		}}
 	}
 	for name, c := range map[string]struct {
-		change func(*v1alpha1.Target)
-		same   bool
+		change         func(*v1alpha1.Target)
+		metadata, data bool // they are the same
 	}{
-		"a template":                {func(t *v1alpha1.Target) { t.Template.Data["k"] = "{{.TokenType}}" }, false},
-		"a key":                     {func(t *v1alpha1.Target) { t.Template.Data["l"] = "x" }, false},
-		"a label":                   {func(t *v1alpha1.Target) { t.Template.Metadata.Labels["a"] = "x" }, false},
-		"an annotation":             {func(t *v1alpha1.Target) { delete(t.Template.Metadata.Annotations, "c") }, false},
-		"a label made annotation":   {func(t *v1alpha1.Target) { m := t.Template.Metadata; m.Annotations["a"] = "b"; delete(m.Labels, "a") }, false},
-		"the type":                  {func(t *v1alpha1.Target) { t.Type = "kubernetes.io/basic-auth" }, false},
-		"the default keys left out": {func(t *v1alpha1.Target) { t.DefaultKeys = v1alpha1.DefaultKeysOmit }, false},
-		"the default stated":        {func(t *v1alpha1.Target) { t.DefaultKeys = v1alpha1.DefaultKeysInclude }, true},
-		"the name":                  {func(t *v1alpha1.Target) { t.Name = "other" }, true},
-		"the deletion policy":       {func(t *v1alpha1.Target) { t.DeletionPolicy = v1alpha1.DeletionRetain }, true},
-		"no metadata where empty":   {func(t *v1alpha1.Target) { t.Template.Metadata.Labels, t.Template.Metadata.Annotations = nil, nil }, false},
+		"a template":                {func(t *v1alpha1.Target) { t.Template.Data["k"] = "{{.TokenType}}" }, true, false},
+		"a key":                     {func(t *v1alpha1.Target) { t.Template.Data["l"] = "x" }, true, false},
+		"a label":                   {func(t *v1alpha1.Target) { t.Template.Metadata.Labels["a"] = "x" }, false, true},
+		"an annotation":             {func(t *v1alpha1.Target) { delete(t.Template.Metadata.Annotations, "c") }, false, true},
+		"a label made annotation":   {func(t *v1alpha1.Target) { m := t.Template.Metadata; m.Annotations["a"] = "b"; delete(m.Labels, "a") }, false, true},
+		"no metadata":               {func(t *v1alpha1.Target) { t.Template.Metadata.Labels, t.Template.Metadata.Annotations = nil, nil }, false, true},
+		"no template":               {func(t *v1alpha1.Target) { t.Template = nil }, false, false},
+		"the type":                  {func(t *v1alpha1.Target) { t.Type = "kubernetes.io/basic-auth" }, true, false},
+		"the default type stated":   {func(t *v1alpha1.Target) { t.Type = "Opaque" }, true, true},
+		"the default keys left out": {func(t *v1alpha1.Target) { t.DefaultKeys = v1alpha1.DefaultKeysOmit }, true, false},
+		"the default keys stated":   {func(t *v1alpha1.Target) { t.DefaultKeys = v1alpha1.DefaultKeysInclude }, true, true},
+		"the name":                  {func(t *v1alpha1.Target) { t.Name = "other" }, true, true},
+		"the deletion policy":       {func(t *v1alpha1.Target) { t.DeletionPolicy = v1alpha1.DeletionRetain }, true, true},
 	} {
 		changed := base()
 		c.change(changed)
-		if same := hashRendering(changed) == hashRendering(base()); same != c.same {
-			t.Errorf("%s: same hash %t", name, same)
+		var s seal
+		s.metadata, s.render = renderingOf(base()).digests()
+		if metadata, data := s.matches(changed); metadata != c.metadata || data != c.data {
+			t.Errorf("%s: the same metadata %t, the same data %t", name, metadata, data)
 		}
 	}
-	if hashRendering(nil) != hashRendering(&v1alpha1.Target{}) {
-		t.Error("an empty target is not as none")
+	for _, same := range []*v1alpha1.Target{nil, {}, {Type: "Opaque", DefaultKeys: v1alpha1.DefaultKeysInclude, Template: &v1alpha1.TargetTemplate{}}} {
+		var s seal
+		s.metadata, s.render = renderingOf(same).digests()
+		if metadata, data := s.matches(nil); !metadata || !data {
+			t.Errorf("%+v is not as none", same)
+		}
+	}
+}
+
+// TestASealOfBeforeIsGoodAsLongAsTheSpecStays reads what versions wrote that did not tell metadata and data apart.
+func TestASealOfBeforeIsGoodAsLongAsTheSpecStays(t *testing.T) {
+	t.Parallel()
+	labelled := func(o *v1alpha1.OAuthToken) {
+		o.Spec.Target.Template.Metadata = &v1alpha1.TemplateMetadata{Labels: map[string]v1alpha1.LabelValue{"team": "crm"}}
+	}
+	opaque := func(o *v1alpha1.OAuthToken) { o.Spec.Target.Type = "Opaque" }
+	extra := withTemplate(map[string]v1alpha1.TemplateSource{"url": "{{.Extra.instance_url}}"})
+	for name, c := range map[string]struct {
+		token  *v1alpha1.OAuthToken
+		digest string
+	}{
+		"nothing said":       {exampleToken(), "RBNvo1WzZ4oRRq0W9-hkng"},
+		"the type said":      {exampleToken(opaque), "1E98kRmY2nYKhtWAuFCkow"},
+		"keys left out":      {exampleToken(extra, omit), "Nk2XYk5gB4LF8gH8cplq-w"},
+		"labels and a value": {exampleToken(extra, labelled), "0y6765z73EK8CwL-Ma9Fiw"},
+	} {
+		secret := written(t, c.token)
+		parts := strings.Split(secret.Annotations[v1alpha1.DataHashAnnotation], ":")
+		parts[3] = c.digest
+		secret.Annotations[v1alpha1.DataHashAnnotation] = strings.Join(parts, ":")
+		view := viewTarget(c.token, hashed(secret))
+		if !view.intact() || !view.rendered(c.token) || !view.dressed(c.token) {
+			t.Errorf("%s: it would be written anew: its digest is %s, that of the spec %s", name, c.digest, renderingOf(c.token.Spec.Target).digest())
+		}
+		c.token.Spec.Target.Template = &v1alpha1.TargetTemplate{Metadata: &v1alpha1.TemplateMetadata{Labels: map[string]v1alpha1.LabelValue{"team": "other"}}}
+		if view := viewTarget(c.token, hashed(secret)); view.rendered(c.token) {
+			t.Errorf("%s: a change is not noticed", name)
+		}
 	}
 }
 

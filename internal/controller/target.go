@@ -75,7 +75,8 @@ func renderMetadata(token *v1alpha1.OAuthToken, r record, data map[string][]byte
 	for key, value := range data {
 		hashes[key] = hashValue(value)
 	}
-	of.render, of.content, of.keys = hashRendering(token.Spec.Target), hashContent(hashes, keys, annotations), keys
+	of.metadata, of.render = renderingOf(token.Spec.Target).digests()
+	of.content, of.keys = hashContent(hashes, keys, annotations), keys
 	annotations[v1alpha1.DataHashAnnotation] = of.String()
 	return &rendering{
 		namespace: token.Namespace, name: targetName(token), secretType: targetType(token),

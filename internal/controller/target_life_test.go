@@ -3,6 +3,7 @@ package controller_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -173,6 +174,41 @@ func TestATemplateThatNeedsTheAnswerCostsOneRequest(t *testing.T) {
 	th.settled()
 	if got := th.vendor.Count(oauthtest.Match{}); got != 2 {
 		t.Errorf("%d requests after a label was removed, want 2", got)
+	}
+}
+
+func TestALabelCostsNoRequestWhateverTheDataNeeds(t *testing.T) {
+	t.Parallel()
+	th := idleTheater(t)
+	th.vendor.Fail(oauthtest.Match{}, oauthtest.Member("instance_url", `"https://eu1.example.com"`))
+	token := genesys("api", "client")
+	targeted(func(target *v1alpha1.Target) {
+		target.DefaultKeys = v1alpha1.DefaultKeysOmit
+		target.Template = &v1alpha1.TargetTemplate{Data: map[string]v1alpha1.TemplateSource{"url": "{{.Extra.instance_url}}"}}
+	})(token)
+	th.create(token)
+	th.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+	th.settled()
+	for _, wanted := range []map[string]v1alpha1.LabelValue{{"team": "crm"}, {"team": "shop", "stage": "test"}, nil} {
+		th.time.Step(time.Minute)
+		edit(th.world, &v1alpha1.OAuthToken{ObjectMeta: metav1.ObjectMeta{Name: "api"}}, func(o *v1alpha1.OAuthToken) {
+			o.Spec.Suspend, o.Spec.Target.Type = true, "Opaque" // so that a request would not even be made
+			o.Spec.Target.Template.Metadata = &v1alpha1.TemplateMetadata{Labels: wanted}
+		})
+		th.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+		th.eventually(func() string {
+			labels := th.secret("api").Labels
+			delete(labels, v1alpha1.RoleLabel)
+			delete(labels, "app.kubernetes.io/managed-by")
+			return cmp.Diff(fmt.Sprint(wanted), fmt.Sprint(labels))
+		})
+		if got := string(th.secret("api").Data["url"]); got != "https://eu1.example.com" {
+			t.Errorf("the target holds %q", got)
+		}
+	}
+	th.settled()
+	if got := th.vendor.Count(oauthtest.Match{}); got != 1 {
+		t.Errorf("%d requests, want 1", got)
 	}
 }
 

@@ -277,6 +277,10 @@ func TestWhatIsRestoredFromWhatIsKnown(t *testing.T) {
 
 func TestWhatANewTemplateIsRenderedFrom(t *testing.T) {
 	t.Parallel()
+	fromAnswer := withTemplate(map[string]v1alpha1.TemplateSource{"url": "{{.Extra.instance_url}}"})
+	labelled := func(o *v1alpha1.OAuthToken) {
+		o.Spec.Target.Template.Metadata = &v1alpha1.TemplateMetadata{Labels: map[string]v1alpha1.LabelValue{"team": "crm"}}
+	}
 	for name, c := range map[string]struct {
 		before, after *v1alpha1.OAuthToken
 		want          []string // keys; nil: only a request helps
@@ -287,7 +291,13 @@ func TestWhatANewTemplateIsRenderedFrom(t *testing.T) {
 		"the usual keys back":                 {exampleToken(withTemplate(map[string]v1alpha1.TemplateSource{"t": "{{.AccessToken}}"}), omit), usual(), nil},
 		"a member of the answer":              {usual(), exampleToken(withTemplate(map[string]v1alpha1.TemplateSource{"u": "{{.Extra.instance_url}}"})), nil},
 		"the whole view":                      {usual(), exampleToken(withTemplate(map[string]v1alpha1.TemplateSource{"u": "{{toJson .}}"})), nil},
-		"another name":                        {usual(), exampleToken(func(o *v1alpha1.OAuthToken) { o.Spec.Target.Name = "other" }), []string{"access_token", "authorization", "expires_at", "id_token", "scope", "token_type"}},
+		"another label of a member of the answer": {
+			exampleToken(fromAnswer), exampleToken(fromAnswer, labelled), []string{"access_token", "authorization", "expires_at", "id_token", "scope", "token_type", "url"},
+		},
+		"another label without the usual keys": {exampleToken(fromAnswer, omit), exampleToken(fromAnswer, omit, labelled), []string{"url"}},
+		"a label less":                         {exampleToken(fromAnswer, omit, labelled), exampleToken(fromAnswer, omit), []string{"url"}},
+		"the type that it has":                 {exampleToken(fromAnswer, omit), exampleToken(fromAnswer, omit, func(o *v1alpha1.OAuthToken) { o.Spec.Target.Type = "Opaque" }), []string{"url"}},
+		"another name":                         {usual(), exampleToken(func(o *v1alpha1.OAuthToken) { o.Spec.Target.Name = "other" }), []string{"access_token", "authorization", "expires_at", "id_token", "scope", "token_type"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -52,7 +52,14 @@ func (v targetView) intact() bool {
 
 // rendered tells whether the Secret was written as the spec now says.
 func (v targetView) rendered(token *v1alpha1.OAuthToken) bool {
-	return v.sealed && v.seal.render == hashRendering(token.Spec.Target)
+	metadata, data := v.seal.matches(token.Spec.Target)
+	return v.sealed && metadata && data
+}
+
+// filled tells whether its data was written as the spec now says.
+func (v targetView) filled(token *v1alpha1.OAuthToken) bool {
+	_, data := v.seal.matches(token.Spec.Target)
+	return v.sealed && data
 }
 
 // dressed tells whether labels, annotations and owner are as they should be, beside what others added.
@@ -95,7 +102,7 @@ func restore(token *v1alpha1.OAuthToken, live *corev1.Secret, known *issued) (*r
 		return nil, nil //nolint:nilnil // no fault, and nothing to restore from
 	}
 	intact := view.intact()
-	if intact && view.rendered(token) {
+	if intact && view.filled(token) {
 		return renderMetadata(token, view.record, pick(live.Data, view.seal.keys), view.seal), nil
 	}
 	if !intact && known == nil || content.NeedsAnswer(targetSpec(token)) {
