@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/util/csaupgrade"
@@ -166,19 +169,40 @@ func (r *Reconciler) noteRepair(o *observation, p *plan) []notice {
 	return notices
 }
 
-// removeFormer deletes targets under former names. Those that were to stay have neither an owner reference nor the annotation that stands for
-// it, and are left.
+// removeFormer deletes targets under former names, or lets them stay, as the spec says. Those that were to stay before have neither an owner
+// reference nor the annotation that stands for it, and are left.
 func (r *Reconciler) removeFormer(ctx context.Context, o *observation) error {
 	for i := range o.leftovers {
 		leftover := &o.leftovers[i]
 		_, ours := leftover.Annotations[v1alpha1.RemovedByAnnotation]
-		if retains(o.token) || len(leftover.OwnerReferences) == 0 && !ours {
+		if len(leftover.OwnerReferences) == 0 && !ours {
+			continue
+		}
+		if retains(o.token) {
+			if err := r.release(ctx, o.token, leftover); err != nil {
+				return err
+			}
 			continue
 		}
 		err := r.Client.Delete(ctx, leftover, client.Preconditions{UID: &leftover.UID, ResourceVersion: &leftover.ResourceVersion})
 		if client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("delete the target Secret under its former name: %w", wordless{err})
 		}
+	}
+	return nil
+}
+
+// release takes from a target under a former name what would have it removed with its OAuthToken.
+func (r *Reconciler) release(ctx context.Context, token *v1alpha1.OAuthToken, leftover *corev1.Secret) error {
+	free := leftover.DeepCopy()
+	free.OwnerReferences = slices.DeleteFunc(free.OwnerReferences, func(owner metav1.OwnerReference) bool { return isOAuthToken(&owner, token.Name) })
+	delete(free.Annotations, v1alpha1.RemovedByAnnotation)
+	if equality.Semantic.DeepEqual(free, leftover) {
+		return nil
+	}
+	err := r.Client.Patch(ctx, free, client.MergeFromWithOptions(leftover, client.MergeFromWithOptimisticLock{}), client.FieldOwner(fieldManager))
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("let the target Secret under its former name stay: %w", wordless{err})
 	}
 	return nil
 }

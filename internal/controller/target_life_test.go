@@ -280,6 +280,43 @@ func TestARenamedTargetIsWrittenFromTheOldOne(t *testing.T) {
 	}
 }
 
+func TestATargetThatIsRenamedWhenItBecomesOneToStayIsLetGo(t *testing.T) {
+	t.Parallel()
+	for name, revoked := range map[string]bool{"owned": false, "to be revoked": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			th := issuedTarget(t, func(o *v1alpha1.OAuthToken) { o.Spec.RevokeOnDelete = revoked })
+			before := th.secret("api")
+			_, marked := before.Annotations[v1alpha1.RemovedByAnnotation]
+			if marked != revoked || (len(before.OwnerReferences) == 0) != revoked {
+				t.Fatalf("it is marked: %t, owners %+v", marked, before.OwnerReferences)
+			}
+			edit(th.world, &v1alpha1.OAuthToken{ObjectMeta: metav1.ObjectMeta{Name: "api"}}, targeted(func(target *v1alpha1.Target) {
+				target.Name, target.DeletionPolicy = "renamed", v1alpha1.DeletionRetain
+			}))
+			th.eventually(func() string {
+				old := th.secret("api")
+				if _, marked := old.Annotations[v1alpha1.RemovedByAnnotation]; marked || len(old.OwnerReferences) > 0 {
+					return fmt.Sprintf("marked: %t, owners %+v", marked, old.OwnerReferences)
+				}
+				return ""
+			})
+			th.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+			th.settled()
+			now := th.secret("api")
+			if diff := cmp.Diff(before.Data, now.Data); diff != "" || now.Annotations[v1alpha1.OwnerAnnotation] != "api" {
+				t.Errorf("it is otherwise than it was, or nobody's\n%s", diff)
+			}
+			th.api.reset()
+			th.lookAgain("api", time.Minute)
+			th.settled()
+			if got := th.api.counts()["PATCH secrets"]; got != 0 {
+				t.Errorf("%d writes more", got)
+			}
+		})
+	}
+}
+
 func TestARenamedTargetWhoseTemplateFailsKeepsTheOldOne(t *testing.T) {
 	t.Parallel()
 	th := issuedTarget(t)
