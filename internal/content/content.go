@@ -2,6 +2,7 @@
 package content
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,6 +19,12 @@ const (
 	KeyExpiresAt     = "expires_at"
 	KeyScope         = "scope"
 	KeyIDToken       = "id_token"
+)
+
+// The type of registry credentials, and the key that it must have.
+const (
+	typeDockerConfigJSON = "kubernetes.io/dockerconfigjson"
+	keyDockerConfigJSON  = ".dockerconfigjson"
 )
 
 // maxTemplateOutput is what all rendered keys of one Secret may hold together: the API server refuses a Secret over 1 MiB.
@@ -52,6 +59,11 @@ func Render(target v1alpha1.Target, t Token) (map[string][]byte, error) {
 		ExpiresAt: formatTime(t.ExpiresAt), IssuedAt: formatTime(t.IssuedAt), Extra: t.Extra,
 	}
 	size := 0
+	for key, value := range data {
+		if _, replaced := target.Template.Data[key]; !replaced {
+			size += len(value)
+		}
+	}
 	for _, key := range slices.Sorted(maps.Keys(target.Template.Data)) {
 		value, err := renderTemplate(key, string(target.Template.Data[key]), view)
 		if err != nil {
@@ -62,7 +74,21 @@ func Render(target v1alpha1.Target, t Token) (map[string][]byte, error) {
 		}
 		data[key] = value
 	}
-	return data, nil
+	return data, typeFault(target, data)
+}
+
+// typeFault is that the API server would not take data for the Secret's type, which it finds out only once there is a token. That the keys are
+// there, it checks in the OAuthToken.
+func typeFault(target v1alpha1.Target, data map[string][]byte) error {
+	if target.Type != typeDockerConfigJSON {
+		return nil
+	}
+	var object map[string]any
+	if json.Unmarshal(data[keyDockerConfigJSON], &object) != nil { // its words may quote the token
+		return fmt.Errorf("template.data[%s] gives no JSON object, which the type %s must hold; the function dockerconfigjson makes one",
+			keyDockerConfigJSON, target.Type)
+	}
+	return nil
 }
 
 // Faults are what keeps templates from even being read, in words for the user, by key.

@@ -290,14 +290,52 @@ func TestATemplateRendersTheSameEveryTime(t *testing.T) {
 
 func TestAllKeysTogetherFitIntoASecret(t *testing.T) {
 	t.Parallel()
-	half := doubled(`"aaaaaaaa"`, `print $a $a`, `{{$a}}`, 16) // 512 KiB
-	target := v1alpha1.Target{Template: &v1alpha1.TargetTemplate{Data: map[string]v1alpha1.TemplateSource{
-		"a": v1alpha1.TemplateSource(half), "b": v1alpha1.TemplateSource(half), "c": "x",
-	}}}
-	_, err := Render(target, Token{AccessToken: "at", TokenType: "Bearer"})
-	want := "template.data[c] makes the Secret larger than it may be (1 MiB): shorten the templates"
-	if err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
+	half := v1alpha1.TemplateSource(doubled(`"aaaaaaaa"`, `print $a $a`, `{{$a}}`, 16)) // 512 KiB
+	for name, c := range map[string]struct {
+		keys v1alpha1.DefaultKeys
+		data map[string]v1alpha1.TemplateSource
+		want string
+	}{
+		"exactly":                    {v1alpha1.DefaultKeysOmit, map[string]v1alpha1.TemplateSource{"a": half, "b": half}, ""},
+		"a byte more":                {v1alpha1.DefaultKeysOmit, map[string]v1alpha1.TemplateSource{"a": half, "b": half, "c": "x"}, "c"},
+		"with the default keys":      {v1alpha1.DefaultKeysInclude, map[string]v1alpha1.TemplateSource{"a": half, "b": half}, "a"},
+		"in the place of a long one": {v1alpha1.DefaultKeysInclude, map[string]v1alpha1.TemplateSource{"scope": "x", "b": half}, ""},
+	} {
+		target := v1alpha1.Target{DefaultKeys: c.keys, Template: &v1alpha1.TargetTemplate{Data: c.data}}
+		_, err := Render(target, Token{AccessToken: "at", TokenType: "Bearer", Scope: strings.Repeat("s", 600<<10)})
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		want := "template.data[" + c.want + "] makes the Secret larger than it may be (1 MiB): shorten the templates"
+		if c.want == "" {
+			want = ""
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestRegistryCredentialsAreAJSONObject(t *testing.T) {
+	t.Parallel()
+	for source, good := range map[v1alpha1.TemplateSource]bool{
+		`{{dockerconfigjson "r" "u" .AccessToken}}`: true,
+		`{}`:                  true,
+		`{{.AccessToken}}`:    false,
+		`"{{.AccessToken}}"`:  false,
+		`[]`:                  false,
+		`{} {{.AccessToken}}`: false,
+		``:                    false,
+	} {
+		for kind, good := range map[string]bool{"kubernetes.io/dockerconfigjson": good, "example.com/own": true} {
+			_, err := Render(v1alpha1.Target{
+				Type: kind, Template: &v1alpha1.TargetTemplate{Data: map[string]v1alpha1.TemplateSource{".dockerconfigjson": source}},
+			}, Token{AccessToken: "canary", TokenType: "Bearer"})
+			if (err == nil) != good || err != nil && strings.Contains(err.Error(), "canary") {
+				t.Errorf("%s of type %s: %v", source, kind, err)
+			}
+		}
 	}
 }
 

@@ -251,6 +251,26 @@ func TestATemplateThatFailsLeavesTheTargetAndCostsOneRequestAtMost(t *testing.T)
 	}
 }
 
+func TestATemplateThatDoesNotSuitTheTypeIsToldAsSuch(t *testing.T) {
+	t.Parallel()
+	th := idleTheater(t)
+	token := genesys("api", "client")
+	targeted(func(target *v1alpha1.Target) {
+		target.Type = "kubernetes.io/dockerconfigjson"
+		target.Template = &v1alpha1.TargetTemplate{Data: map[string]v1alpha1.TemplateSource{".dockerconfigjson": "{{.AccessToken}}"}}
+	})(token)
+	th.create(token)
+	th.awaitReady("api", metav1.ConditionFalse, v1alpha1.ReasonTemplateFailed)
+	th.lookAgain("api", time.Minute)
+	edit(th.world, &v1alpha1.OAuthToken{ObjectMeta: metav1.ObjectMeta{Name: "api"}}, targeted(func(target *v1alpha1.Target) {
+		target.Template.Data[".dockerconfigjson"] = `{{dockerconfigjson "registry.example.com" "user" .AccessToken}}`
+	}))
+	th.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+	if got := th.vendor.Count(oauthtest.Match{}); got != 1 {
+		t.Errorf("%d requests, want 1", got)
+	}
+}
+
 func TestARenamedTargetIsWrittenFromTheOldOne(t *testing.T) {
 	t.Parallel()
 	for policy, stays := range map[v1alpha1.DeletionPolicy]bool{v1alpha1.DeletionDelete: false, v1alpha1.DeletionRetain: true} {
