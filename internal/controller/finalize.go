@@ -122,10 +122,8 @@ func (r *Reconciler) revoke(ctx context.Context, o *observation) (*notice, bool)
 		return revocationFailed("too many requests to the vendor were left unanswered for this one to be sent"), true
 	}
 	defer func() { r.aside.leave(r.Clock.Now(), endpoint, key) }()
-	if flow.NeedsDiscovery() {
-		if flow, err = r.discovered(ctx, o, &r.aside, flow); err != nil {
-			return revocationFailed(err.Error()), true
-		}
+	if flow, err = r.withRevocationEndpoint(ctx, o, flow); err != nil {
+		return revocationFailed(err.Error()), true
 	}
 	requests, known := revocations(o, flow, refreshToken, live)
 	if !known {
@@ -146,6 +144,14 @@ func (r *Reconciler) revoke(ctx context.Context, o *observation) (*notice, bool)
 		return nil, false
 	}
 	return &notice{reason: v1alpha1.EventTokenRevoked, about: "the vendor has revoked the token"}, false
+}
+
+// withRevocationEndpoint is the flow with the revocation endpoint that discovery finds, where none is stated.
+func (r *Reconciler) withRevocationEndpoint(ctx context.Context, o *observation, flow *oauth.Flow) (*oauth.Flow, error) {
+	if flow.Endpoints.RevocationURL != "" || flow.Endpoints.IssuerURL == "" {
+		return flow, nil
+	}
+	return r.askIssuer(ctx, o, &r.aside, flow)
 }
 
 // revocable is the refresh token that is held; empty: none. It is strange where another vendor has given it, or another client has got it, than

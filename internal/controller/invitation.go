@@ -150,6 +150,11 @@ func (r *Reconciler) discovered(ctx context.Context, o *observation, passed *gat
 	if !needsIssuer(flow) {
 		return flow, nil
 	}
+	return r.askIssuer(ctx, o, passed, flow)
+}
+
+// askIssuer fills in what discovery finds, where it is not stated.
+func (r *Reconciler) askIssuer(ctx context.Context, o *observation, passed *gate, flow *oauth.Flow) (*oauth.Flow, error) {
 	started := r.Clock.Now()
 	metadata, err := r.Vendors.Discover(ctx, flow.Endpoints.IssuerURL, flow.CABundle)
 	if err != nil {

@@ -162,13 +162,20 @@ func TestADeletionRemovesNoSecretOfOthers(t *testing.T) {
 func TestADiscoveredEndpointRevokes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.createPlain("api", oauthtest.Client{}, discovering(w, ""), func(o *v1alpha1.OAuthToken) { o.Spec.RevokeOnDelete = true })
-	served := w.awaitServed("api", "")
-	w.settled()
-	w.delete(named("api"))
-	w.awaitGone("api")
-	if w.vendor.IsLive(served) {
-		t.Error("the token is still good")
+	for name, endpoints := range map[string]func(*v1alpha1.OAuthToken){
+		"all-found": discovering(w, ""),
+		"token-endpoint-stated": func(o *v1alpha1.OAuthToken) {
+			o.Spec.Endpoints.IssuerURL = v1alpha1.URL(w.vendor.IssuerURL(oauthtest.Generic))
+		},
+	} {
+		w.createPlain(name, oauthtest.Client{}, endpoints, func(o *v1alpha1.OAuthToken) { o.Spec.RevokeOnDelete = true })
+		served := w.awaitServed(name, "")
+		w.settled()
+		w.delete(named(name))
+		w.awaitGone(name)
+		if w.vendor.IsLive(served) {
+			t.Errorf("%s: the token is still good", name)
+		}
 	}
 }
 
