@@ -94,7 +94,9 @@ func (r *Reconciler) observeTarget(ctx context.Context, o *observation) error {
 	if secret == nil && (o.token.Status.SecretName == key.Name || reason == v1alpha1.ReasonSecretConflict) {
 		return r.observeLive(ctx, o) // one that lost its label, or never had it, is not in the cache
 	}
-	o.target = viewTarget(o.token, secret)
+	if o.target, err = r.view(ctx, o.token, secret); err != nil {
+		return err
+	}
 	if o.target.standing != ours || o.target.complaint != "" || !o.needsMending(r.hasher) {
 		return nil
 	}
@@ -108,13 +110,34 @@ func (r *Reconciler) observeLive(ctx context.Context, o *observation) error {
 		return err
 	}
 	o.live, o.target = nil, targetView{}
-	if live != nil {
-		o.target = viewTarget(o.token, hashed(live))
+	if live == nil {
+		return nil
+	}
+	if o.target, err = r.view(ctx, o.token, hashed(live)); err != nil {
+		return err
 	}
 	if o.target.standing == ours {
 		o.live = live
 	}
 	return nil
+}
+
+// view views a Secret with hashed data. One that an OAuthToken of another name has left behind can be handed over as if it were nobody's.
+func (r *Reconciler) view(ctx context.Context, token *v1alpha1.OAuthToken, secret *corev1.Secret) (targetView, error) {
+	v := viewTarget(token, secret)
+	if v.standing != foreign || !handedFromAnother(token, secret) {
+		return v, nil
+	}
+	former := client.ObjectKey{Namespace: secret.Namespace, Name: secret.Annotations[v1alpha1.OwnerAnnotation]}
+	for _, reader := range []client.Reader{r.Client, r.Live} { // absence in the cache is no proof
+		err := reader.Get(ctx, former, &v1alpha1.OAuthToken{}, client.DisableReadYourWritesConsistency)
+		if err == nil || !apierrors.IsNotFound(err) {
+			return v, client.IgnoreNotFound(err)
+		}
+	}
+	left := secret.DeepCopy()
+	delete(left.Annotations, v1alpha1.OwnerAnnotation)
+	return viewTarget(token, left), nil
 }
 
 // needsMending tells whether the target differs from what the operator would write with the token that it holds.

@@ -37,13 +37,20 @@ func standingOf(token *v1alpha1.OAuthToken, secret *corev1.Secret) (standing, st
 		owner == "" && labelled && controller != nil:
 		return ours, ""
 	case owner != "" && owner != token.Name:
-		return foreign, fmt.Sprintf("Secret %q belongs to OAuthToken %q: set spec.target.name to another name, or delete that OAuthToken and the Secret",
-			secret.Name, owner)
+		return foreign, fmt.Sprintf("Secret %q belongs to OAuthToken %q, which its annotation %s names: set spec.target.name to another name; "+
+			"or delete that OAuthToken, and then the Secret, or hand it over with: %s", secret.Name, owner, v1alpha1.OwnerAnnotation, handOver(token, secret))
 	case labelled && secret.Annotations[v1alpha1.AdoptByAnnotation] == token.Name:
 		return handed, ""
 	}
 	return foreign, fmt.Sprintf("Secret %q exists and is not Tokensync's: set spec.target.name to another name, delete the Secret, "+
 		"or hand it over with: %s", secret.Name, handOver(token, secret))
+}
+
+// handedFromAnother tells whether a Secret is handed over that says it belongs to an OAuthToken of another name, which may be gone.
+func handedFromAnother(token *v1alpha1.OAuthToken, secret *corev1.Secret) bool {
+	owner := secret.Annotations[v1alpha1.OwnerAnnotation]
+	return owner != "" && owner != token.Name && metav1.GetControllerOf(secret) == nil &&
+		secret.Labels[v1alpha1.RoleLabel] == v1alpha1.RoleTarget && secret.Annotations[v1alpha1.AdoptByAnnotation] == token.Name
 }
 
 // handOver are the commands that hand a Secret over on purpose.

@@ -75,8 +75,8 @@ func (r *Reconciler) writeTarget(ctx context.Context, o *observation, want *rend
 // mustDisown tells whether something that the operator wrote is to go away. Server-side apply removes what is not applied any more, but
 // not what the same manager wrote when it created the object.
 func (o *observation) mustDisown(want *rendering) bool {
-	if o.live != nil {
-		return true // it is read already, and what of it is to go can't be told
+	if o.live != nil || o.target.standing == handed {
+		return true // what of it is to go can't be told: what is handed over may have been another OAuthToken's target
 	}
 	return len(without(o.target.seal.keys, sortedKeys(want.data))) > 0
 }
@@ -89,7 +89,7 @@ func (r *Reconciler) disown(ctx context.Context, o *observation, want *rendering
 		if live, err = r.liveSecret(ctx, client.ObjectKey{Namespace: want.namespace, Name: want.name}); err != nil {
 			return "", err
 		}
-		if live == nil || live.UID != o.target.secret.UID {
+		if live == nil || live.UID != o.target.secret.UID || o.target.standing == handed && live.ResourceVersion != o.target.secret.ResourceVersion {
 			return "", apierrors.NewConflict(corev1.Resource("secrets"), want.name, errContended)
 		}
 	}

@@ -94,6 +94,48 @@ func TestASecretCanBeHandedOver(t *testing.T) {
 	}
 }
 
+func TestASecretThatIsLeftBehindCanBeHandedOverOnceItsOAuthTokenIsGone(t *testing.T) {
+	t.Parallel()
+	share := func(deletion v1alpha1.DeletionPolicy, key string) func(*v1alpha1.OAuthToken) {
+		return targeted(func(target *v1alpha1.Target) {
+			target.Name, target.DeletionPolicy = "shared", deletion
+			target.Template = &v1alpha1.TargetTemplate{Data: map[string]v1alpha1.TemplateSource{key: "{{.AccessToken}}"}}
+		})
+	}
+	th := issuedTarget(t, share(v1alpha1.DeletionRetain, "theirs"))
+	heir := genesys("heir", "client")
+	share(v1alpha1.DeletionDelete, "ours")(heir)
+	th.create(heir)
+	token := th.awaitReady("heir", metav1.ConditionFalse, v1alpha1.ReasonSecretConflict)
+	if got := message(token, v1alpha1.ConditionReady); !strings.Contains(got, `belongs to OAuthToken "api", which its annotation tokensync.dev/owner names`) {
+		t.Errorf("the message is %s", got)
+	}
+	edit(th.world, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "shared"}}, func(s *corev1.Secret) {
+		s.Annotations[v1alpha1.AdoptByAnnotation] = "heir"
+	})
+	th.settled()
+	before := th.secret("shared")
+	th.lookAgain("heir", time.Minute)
+	th.settled()
+	th.awaitReady("heir", metav1.ConditionFalse, v1alpha1.ReasonSecretConflict)
+	if diff := cmp.Diff(before, th.secret("shared")); diff != "" {
+		t.Errorf("it was touched while its OAuthToken was there\n%s", diff)
+	}
+	th.delete(named("api"))
+	th.awaitReady("heir", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+	th.settled()
+	secret := th.secret("shared")
+	if secret.UID != before.UID || secret.Annotations[v1alpha1.OwnerAnnotation] != "heir" || len(secret.OwnerReferences) != 1 {
+		t.Errorf("uid %s, annotations %v, owners %+v", secret.UID, secret.Annotations, secret.OwnerReferences)
+	}
+	if secret.Data["ours"] == nil || secret.Data["theirs"] != nil {
+		t.Errorf("it holds %v", slices.Sorted(maps.Keys(secret.Data)))
+	}
+	if got := th.vendor.Count(oauthtest.Match{}); got != 2 {
+		t.Errorf("%d requests, want one of each", got)
+	}
+}
+
 func TestAnotherTypeIsAConflictUntilTheSecretIsDeleted(t *testing.T) {
 	t.Parallel()
 	th := issuedTarget(t)
