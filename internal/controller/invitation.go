@@ -14,8 +14,7 @@ import (
 )
 
 // invite sees to the link by which a person can authorize: that there is one while it is wanted, and none otherwise.
-func (r *Reconciler) invite(ctx context.Context, o *observation, p *plan) (*result, error) {
-	outcome := p.unchanged(o)
+func (r *Reconciler) invite(ctx context.Context, o *observation, p *plan, outcome *result) (*result, error) {
 	if p.flow == nil || o.saving || stateConflict(o) != nil {
 		return outcome, nil
 	}
@@ -26,7 +25,7 @@ func (r *Reconciler) invite(ctx context.Context, o *observation, p *plan) (*resu
 	} else {
 		offer, err := r.offerInTurn(ctx, o, p, outcome)
 		if err != nil {
-			return r.uninvited(ctx, o, p, err)
+			return r.uninvited(ctx, o, p, outcome, err)
 		}
 		if offer == nil {
 			return outcome, nil
@@ -45,6 +44,15 @@ func (r *Reconciler) invite(ctx context.Context, o *observation, p *plan) (*resu
 	}
 	outcome.at = earliest(outcome.at, keep.Consent.Next(now), nextAfter(now, consentSoon(keep)))
 	return outcome, nil
+}
+
+// inviteMeanwhile sees to the link where something else comes first, and has to wait: the API server refuses the target, or there is no place at
+// the endpoint. What a browser brought is used before anybody is asked again.
+func (r *Reconciler) inviteMeanwhile(ctx context.Context, o *observation, p *plan, outcome *result, err error) (*result, error) {
+	if err != nil || outcome.written || outcome.quiet || p.exchange.attempt != nil || consentWanted(r.Clock.Now(), o.token, p.flow, outcome) == nil {
+		return outcome, err
+	}
+	return r.invite(ctx, o, p, outcome)
 }
 
 // offerInTurn is offer, at an issuer's pace; nil: it is not the time for it yet, and what the issuer said last still holds. Once it can be read,
@@ -118,11 +126,10 @@ func (r *plan) saidByIssuer(now time.Time, o *observation) *problem {
 
 // uninvited tells that the authorization endpoint can't be found. While nothing else is wrong, there is time; and while there is a refresh
 // token that can be spent, only its own failures count.
-func (r *Reconciler) uninvited(ctx context.Context, o *observation, p *plan, err error) (*result, error) {
+func (r *Reconciler) uninvited(ctx context.Context, o *observation, p *plan, outcome *result, err error) (*result, error) {
 	if p.problem != nil && !holdsRefreshToken(r.Clock.Now(), p.flow, p.keep) {
 		return r.failed(ctx, o, p, err)
 	}
-	outcome := p.unchanged(o)
 	outcome.at = earliest(outcome.at, r.Clock.Now().Add(recheckWorld))
 	return outcome, nil
 }

@@ -5,8 +5,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/consent"
 	"tokensync.dev/tokensync/internal/oauth"
 )
 
@@ -49,5 +53,38 @@ func TestWhatAnIssuerSaidStandsWhileOthersAskIt(t *testing.T) {
 	r.reconcile(1)
 	if vendor.read.Load() == read {
 		t.Error("the issuer is not asked though there is a place")
+	}
+}
+
+// TestNobodyLooksAgainAtOnceForALinkWhileOthersAreAtTheEndpoint has a person wanted, since scopes were added, and no place for the refresh.
+func TestNobodyLooksAgainAtOnceForALinkWhileOthersAreAtTheEndpoint(t *testing.T) {
+	catalogue, err := oauth.LoadCatalogue("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	vendor := newAnswering(t)
+	token := someToken(func(o *v1alpha1.OAuthToken) {
+		o.Spec.Vendor, o.Spec.GrantType, o.Spec.Scopes = "generic", v1alpha1.GrantAuthorizationCode, []v1alpha1.Scope{"more", "users"}
+		o.Spec.Endpoints = &v1alpha1.Endpoints{TokenURL: v1alpha1.URL(vendor.URL + "/token"), AuthorizationURL: v1alpha1.URL(vendor.URL + "/authorize")}
+		o.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonRequesting}}
+	})
+	credentials := credentialsSecret("", map[string]string{"client_id": "me", "client_secret": "secret"})
+	credentials.Namespace = token.Namespace
+	kept := keepsake{RefreshToken: oauth.NewSensitive("kept"), Consent: consent.Record{Scopes: []string{"users"}}}
+	r := newRig(t, vendor, catalogue, token, credentials, stateSecret(token, nil, kept))
+	for i := range maxInFlight {
+		r.gate.enter(r.clock.Now(), vendor.URL+"/token", named(string(rune('a'+i))), noon)
+	}
+	for range 2 {
+		again, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(token)})
+		if err != nil || again.RequeueAfter <= time.Second {
+			t.Errorf("it is looked at again after %s, error %v", again.RequeueAfter, err)
+		}
+	}
+	if shown := r.token().Status.Authorization; shown == nil || shown.URL == "" {
+		t.Error("the person has no link meanwhile")
+	}
+	if asked := vendor.asked.Load(); asked != 0 {
+		t.Errorf("%d requests without a place", asked)
 	}
 }

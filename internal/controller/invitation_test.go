@@ -1,6 +1,7 @@
 package controller_test
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -137,4 +138,39 @@ func TestWhoChangesTheIssuerIsToldWhatIsWrongWithIt(t *testing.T) {
 	}
 	edit(w, w.oauthToken("api"), discovering(w, ""))
 	w.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+}
+
+// TestALinkIsMadeWhereTheTargetCanNotBeWritten has a policy refuse the target while scopes are added that a person must consent to.
+func TestALinkIsMadeWhereTheTargetCanNotBeWritten(t *testing.T) {
+	t.Parallel()
+	clock := fakeTime()
+	w := newWorld(t, withClock(clock), withPlatform(withPortal))
+	w.interactive("api", consented(), func(o *v1alpha1.OAuthToken) { o.Spec.Scopes = []v1alpha1.Scope{"users"} })
+	w.authorize("api").outcome()
+	served := w.awaitServed("api", "")
+	w.settled()
+	w.api.fail(func(r *http.Request) *http.Response {
+		if kindOf(r) == "PATCH secrets" {
+			return refusal(r, http.StatusForbidden, "Forbidden", `admission webhook "freeze.example.com" denied the request`)
+		}
+		return nil
+	})
+	clock.Step(time.Minute)
+	w.api.reset()
+	edit(w, w.oauthToken("api"), openID)
+	w.awaitReady("api", metav1.ConditionFalse, v1alpha1.ReasonSecretConflict)
+	w.settled()
+	if got := w.api.counts()["PATCH secrets"]; got == 0 || got > 3 {
+		t.Errorf("the target was tried %d times within a minute", got)
+	}
+	link := w.link("api", oauth.Sensitive{})
+	w.pass(clock, time.Minute, "api")
+	w.settled()
+	if !w.link("api", oauth.Sensitive{}).Equal(link) {
+		t.Error("each attempt to write the target makes another link")
+	}
+	w.api.fail(nil)
+	w.pass(clock, 2*time.Minute, "api")
+	w.awaitServed("api", served)
+	w.expect("api", 2, "exchange of the code, and refresh") // the answer was kept
 }

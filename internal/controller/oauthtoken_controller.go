@@ -123,7 +123,8 @@ func (r *Reconciler) carryOut(ctx context.Context, o *observation, p *plan) (*re
 		if p.answered {
 			return r.publish(ctx, o, p, o.answer)
 		}
-		return r.store(ctx, o, p)
+		outcome, err := r.store(ctx, o, p)
+		return r.inviteMeanwhile(ctx, o, p, outcome, err)
 	case stepWait:
 	}
 	if p.held != nil && o.target.standing == ours && len(o.leftovers) > 0 {
@@ -131,7 +132,7 @@ func (r *Reconciler) carryOut(ctx context.Context, o *observation, p *plan) (*re
 			return p.unchanged(o), err
 		}
 	}
-	return r.invite(ctx, o, p)
+	return r.invite(ctx, o, p, p.unchanged(o))
 }
 
 // pausedUntil is the end of the pause that a vendor asked for.

@@ -89,7 +89,7 @@ func (r *Reconciler) succeeded(ctx context.Context, o *observation, p *plan, tok
 func (r *Reconciler) publish(ctx context.Context, o *observation, p *plan, given *answer) (*result, error) {
 	outcome, err := r.store(ctx, o, p)
 	if outcome == nil || !outcome.written {
-		return outcome, err
+		return r.inviteMeanwhile(ctx, o, p, outcome, err)
 	}
 	r.answers.drop(o.token.UID)
 	outcome.attempted, outcome.failure, outcome.scopes = true, nil, given.scopes

@@ -21,7 +21,8 @@ const soonest = 100 * time.Millisecond
 func (r *Reconciler) report(ctx context.Context, o *observation, p *plan, outcome *result) (ctrl.Result, error) {
 	now := r.Clock.Now()
 	again := ctrl.Result{RequeueAfter: max(soonest, r.next(now, o, outcome).Sub(now))}
-	if p.step != stepWait && outcome.keep.Consent.Ticket == "" && consentWanted(now, o.token, p.flow, outcome) != nil {
+	done := outcome.written || outcome.attempted // what is not waits for its own time, or it would be tried in a hot loop
+	if done && p.step != stepWait && outcome.keep.Consent.Ticket == "" && consentWanted(now, o.token, p.flow, outcome) != nil {
 		again.RequeueAfter = soonest // the link is made where nothing else is to be done
 	}
 	if outcome.quiet {

@@ -35,7 +35,7 @@ func (r *Reconciler) request(ctx context.Context, o *observation, p *plan) (*res
 		waited := r.Clock.Since(r.gate.waitsSince(endpoint, key))
 		outcome.quiet = waited < shortWait && len(o.token.Status.Conditions) == 0
 		r.confirmAhead(ctx, o, p)
-		return outcome, nil
+		return r.inviteMeanwhile(ctx, o, p, outcome, nil)
 	}
 	leave := sync.OnceFunc(func() { r.gate.leave(r.Clock.Now(), endpoint, key) })
 	defer leave()
@@ -45,7 +45,8 @@ func (r *Reconciler) request(ctx context.Context, o *observation, p *plan) (*res
 	ctx, end := r.saver.shelter(ctx)
 	defer end()
 	if found, err := r.confirmAbsence(ctx, o, p); err != nil {
-		return r.refused(o, p, err)
+		outcome, err := r.refused(o, p, err)
+		return r.inviteMeanwhile(ctx, o, p, outcome, err)
 	} else if found {
 		return r.carryOut(ctx, o, r.planner.plan(r.Clock.Now(), o, r.pausedUntil))
 	}
