@@ -21,7 +21,7 @@ const (
 func consentWanted(now time.Time, token *v1alpha1.OAuthToken, flow *oauth.Flow, outcome *result) *problem {
 	keep := outcome.keep
 	switch {
-	case flow == nil || !flow.IsInteractive() || token.Spec.Suspend:
+	case flow == nil || !flow.IsInteractive() || token.Spec.Suspend || outcome.unlinked:
 		return nil
 	case outcome.problem != nil && outcome.problem.authorize:
 		return outcome.problem

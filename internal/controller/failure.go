@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"tokensync.dev/tokensync/internal/oauth"
@@ -50,6 +51,15 @@ func (r *Reconciler) failed(ctx context.Context, o *observation, p *plan, err er
 
 // undeclared tells of a state Secret that can't be written. An unlabelled Secret of its name is not in the cache, and shows only now.
 func (r *Reconciler) undeclared(ctx context.Context, o *observation, p *plan, err error) (*result, error) {
+	if refusesWrite(err) {
+		outcome := p.unchanged(o)
+		outcome.unlinked = p.keep.Consent.Ticket == ""
+		outcome.at = earliest(p.expiry(r.Clock.Now()), r.Clock.Now().Add(recheckCredentials))
+		if !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+			outcome.problem = refusedStateProblem(stateName(o.token), err)
+		}
+		return outcome, nil
+	}
 	if !apierrors.IsAlreadyExists(err) {
 		return nil, err
 	}

@@ -79,9 +79,6 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err := r.keepFinalizer(ctx, o); err != nil {
 		return ctrl.Result{}, err
 	}
-	if err := r.keepStateOwner(ctx, o); err != nil {
-		return ctrl.Result{}, err
-	}
 	p := r.planner.plan(r.Clock.Now(), o, r.pausedUntil)
 	r.queue(o, p)
 	outcome, err := r.carryOut(ctx, o, p)
@@ -116,6 +113,9 @@ func (r *Reconciler) queue(o *observation, p *plan) {
 
 // carryOut does what a plan says.
 func (r *Reconciler) carryOut(ctx context.Context, o *observation, p *plan) (*result, error) {
+	if err := r.keepStateOwner(ctx, o); err != nil && p.step != stepWrite { // the target is mended whatever else is wrong
+		return r.undeclared(ctx, o, p, err)
+	}
 	switch p.step {
 	case stepRequest:
 		return r.request(ctx, o, p)

@@ -32,6 +32,7 @@ type result struct {
 	notices   []notice
 	at        time.Time // when to look again; zero: as the schedule says
 	link      string    // at which a person can authorize, where it was just made
+	unlinked  bool      // no link can be made
 	quiet     bool      // there is nothing to tell yet
 }
 
@@ -186,16 +187,20 @@ func keepsRefreshTokens(flow *oauth.Flow) bool {
 // refused tells of an API server that does not let the target be written.
 func (r *Reconciler) refused(o *observation, p *plan, err error) (*result, error) {
 	r.proofs.noteRefusal(o.token.Namespace)
-	terminating := apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
-	webhookAway := apierrors.IsInternalError(err) && strings.Contains(err.Error(), "webhook")
-	if !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err) && !apierrors.IsRequestEntityTooLargeError(err) && !webhookAway {
+	if !refusesWrite(err) {
 		return nil, fmt.Errorf("write the target Secret: %w", wordless{err})
 	}
 	p.holdAsItIs(o)
 	outcome := p.unchanged(o)
 	outcome.at = earliest(p.expiry(r.Clock.Now()), r.Clock.Now().Add(recheckCredentials))
-	if !terminating {
+	if !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		outcome.problem = refusedProblem(targetName(o.token), err)
 	}
 	return outcome, nil
+}
+
+// refusesWrite tells an API server that does not let a Secret be written from one that is in trouble.
+func refusesWrite(err error) bool {
+	webhookAway := apierrors.IsInternalError(err) && strings.Contains(wordsOf(err), "webhook")
+	return apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsRequestEntityTooLargeError(err) || webhookAway
 }

@@ -124,19 +124,33 @@ func templateFailed(fault string) *problem {
 	return &problem{reason: v1alpha1.ReasonTemplateFailed, message: fault + ": correct spec.target.template"}
 }
 
-// refusedProblem says who refuses to let the target Secret be written. The API server's own words may quote the Secret.
+// refusedProblem says who refuses to let the target Secret be written.
 func refusedProblem(name string, err error) *problem {
-	obstacle := "the Secret is not valid, or the operator lacks the right to write it: compare spec.target with the cluster's policies"
-	text := err.Error()
+	return refusal(fmt.Sprintf("Secret %q", name), err, "compare spec.target with the cluster's policies", "change its policy or spec.target")
+}
+
+// refusedStateProblem says who refuses to let the state Secret be written, without which nothing that serves once is sent, and nobody is invited.
+func refusedStateProblem(name string, err error) *problem {
+	return refusal(fmt.Sprintf("the state Secret %q", name), err, "let the cluster's policies and the operator's role allow it", "let its policy allow it")
+}
+
+// refusal says who refuses to let a Secret be written, and what helps against a webhook and against others. The API server's own words may quote
+// the Secret.
+func refusal(what string, err error, others, webhooks string) *problem {
+	obstacle := "the Secret is not valid, or the operator lacks the right to write it: " + others
+	text := wordsOf(err)
 	if strings.Contains(text, "exceeded quota") {
 		obstacle = "a ResourceQuota of the namespace is used up: raise it or remove a Secret"
-	} else if _, webhook, ok := strings.Cut(text, "admission webhook \""); ok {
-		webhook, _, _ = strings.Cut(webhook, "\"")
-		obstacle = fmt.Sprintf("admission webhook %q refuses it: change its policy or spec.target", webhook)
+	} else if _, name, ok := strings.Cut(text, "admission webhook \""); ok {
+		name, _, _ = strings.Cut(name, "\"")
+		obstacle = fmt.Sprintf("admission webhook %q refuses it: %s", name, webhooks)
+	} else if _, name, ok := strings.Cut(text, "failed calling webhook \""); ok {
+		name, _, _ = strings.Cut(name, "\"")
+		obstacle = fmt.Sprintf("admission webhook %q does not answer: mend it", name)
 	}
 	return &problem{
 		reason: v1alpha1.ReasonSecretConflict, waiting: true, recheck: recheckCredentials,
-		message: fmt.Sprintf("the API server does not let Secret %q be written: %s", name, obstacle),
+		message: fmt.Sprintf("the API server does not let %s be written: %s", what, obstacle),
 	}
 }
 

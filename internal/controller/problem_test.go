@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
@@ -57,6 +58,22 @@ func TestProblemsNameTheirRemedy(t *testing.T) {
 		"a webhook refuses": {
 			refusedProblem("api", errors.New(`admission webhook "policy.example" denied the request: canary`)), v1alpha1.ReasonSecretConflict,
 			`"policy.example" refuses it: change its policy`,
+		},
+		"a webhook does not answer": {
+			refusedProblem("api", apierrors.NewInternalError(errors.New(`failed calling webhook "guard.example": canary`))), v1alpha1.ReasonSecretConflict,
+			`"guard.example" does not answer: mend it`,
+		},
+		"a quota leaves no place for the state Secret": {
+			refusedStateProblem("api-oauth-state", withoutWords(apierrors.NewForbidden(corev1.Resource("secrets"), "api-oauth-state", errors.New("exceeded quota: small")))),
+			v1alpha1.ReasonSecretConflict, `the state Secret "api-oauth-state" be written: a ResourceQuota of the namespace is used up: raise it`,
+		},
+		"a webhook refuses the state Secret": {
+			refusedStateProblem("api-oauth-state", withoutWords(apierrors.NewForbidden(corev1.Resource("secrets"), "api-oauth-state",
+				errors.New(`admission webhook "policy.example" denied the request: canary`)))), v1alpha1.ReasonSecretConflict, `"policy.example" refuses it: let its policy allow it`,
+		},
+		"something else refuses the state Secret": {
+			refusedStateProblem("api-oauth-state", withoutWords(apierrors.NewForbidden(corev1.Resource("secrets"), "api-oauth-state", errors.New("canary")))),
+			v1alpha1.ReasonSecretConflict, "the operator's role",
 		},
 		"something else refuses":    {refusedProblem("api", errors.New("canary")), v1alpha1.ReasonSecretConflict, "compare spec.target"},
 		"repairs do not hold":       {fightProblem(subject()), v1alpha1.ReasonSecretConflict, "kubectl get secret api -n shop --show-managed-fields"},

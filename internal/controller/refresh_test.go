@@ -10,9 +10,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/oauth"
 	"tokensync.dev/tokensync/internal/oauth/oauthtest"
 )
 
@@ -209,6 +211,59 @@ func TestNothingIsSentWhereTheIntentCanNotBeWritten(t *testing.T) {
 	w.nudge("api")
 	w.awaitServed("api", served)
 	w.expect("api", 2, "once the state Secret can be written")
+}
+
+// TestAStateSecretThatIsRefusedIsToldOf has a policy refuse state Secrets: nothing is sent, and status says who refuses what.
+func TestAStateSecretThatIsRefusedIsToldOf(t *testing.T) {
+	t.Parallel()
+	clock := fakeTime()
+	w := newWorld(t, withClock(clock), withPlatform(withPortal))
+	w.createSeeded("served", rotating())
+	served := w.awaitServed("served", "")
+	w.settled()
+	t.Cleanup(func() { w.api.fail(nil) }) // or the manager's stop waits for what can't be saved
+	w.api.fail(func(r *http.Request) *http.Response {
+		if writeOf(r) != "state" {
+			return nil
+		}
+		return refusal(r, http.StatusForbidden, "Forbidden", `admission webhook "freeze.example.com" denied the request: s3cr3t`)
+	})
+	w.createSeeded("first", rotating())
+	w.interactive("person", consented())
+	w.pass(clock, 45*time.Minute, "served")
+	conditions := map[string]string{"served": v1alpha1.ConditionRenewalFailing, "first": v1alpha1.ConditionReconciling, "person": v1alpha1.ConditionReconciling}
+	for name, kind := range conditions {
+		token := w.awaitCondition(name, kind, metav1.ConditionTrue, v1alpha1.ReasonSecretConflict)
+		want := `the API server does not let the state Secret "` + name + `-oauth-state" be written: ` +
+			`admission webhook "freeze.example.com" refuses it: let its policy allow it`
+		if diff := cmp.Diff(want, message(token, kind)); diff != "" {
+			t.Error(name, diff)
+		}
+		if meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionAuthorizationRequired) != nil {
+			t.Errorf("%s: somebody is sent to a link that can't be made", name)
+		}
+	}
+	for range 3 {
+		w.settled()
+		w.pass(clock, time.Minute, "served", "first", "person")
+	}
+	w.settled()
+	for name, n := range map[string]int{"served": 1, "first": 0, "person": 0} {
+		if got := w.requests(name); got != n {
+			t.Errorf("%s: %d requests, want %d", name, got, n)
+		}
+		if got := w.events(name)[v1alpha1.ReasonSecretConflict]; got != 1 {
+			t.Errorf("%s: told %d times, want once", name, got)
+		}
+	}
+	w.api.fail(nil)
+	w.pass(clock, time.Minute, "served", "first", "person")
+	w.awaitServed("served", served)
+	w.awaitServed("first", "")
+	w.link("person", oauth.Sensitive{})
+	if token := w.awaitReady("served", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued); len(token.Status.Conditions) != 1 {
+		t.Errorf("conditions afterwards: %+v", token.Status.Conditions)
+	}
 }
 
 func TestARefreshTokenSurvivesAnAPIServerThatIsAwayAndTheManagersStop(t *testing.T) {

@@ -30,5 +30,13 @@ func (w wordless) Error() string {
 	return w.refusal.Error()
 }
 
+// wordsOf is what the API server said, also where it is not to be printed: for what is known to quote nothing, such as a webhook's name.
+func wordsOf(err error) string {
+	if answered, ok := errors.AsType[*apierrors.StatusError](err); ok {
+		return answered.ErrStatus.Message
+	}
+	return err.Error()
+}
+
 // Unwrap gives the refusal, to be asked what it is.
 func (w wordless) Unwrap() error { return w.refusal }

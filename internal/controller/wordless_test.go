@@ -3,11 +3,15 @@ package controller
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -58,5 +62,30 @@ func TestARefusedWriteIsPrintedWithoutItsWords(t *testing.T) {
 		if !apierrors.IsForbidden(err) {
 			t.Errorf("%s: it can't be asked what it is", what)
 		}
+	}
+}
+
+// TestReadyEndsWithTheTokenAlthoughTheStateSecretIsRefused has a policy freeze a state Secret whose owner is to change, and a vendor that is away.
+func TestReadyEndsWithTheTokenAlthoughTheStateSecretIsRefused(t *testing.T) {
+	r := issuedRig(t)
+	kept := stateSecret(r.token(), nil, keepsake{Spent: []string{"hash"}})
+	kept.OwnerReferences = nil // as it stands with deletionPolicy Retain, which the spec no longer has
+	if err := r.api.Create(t.Context(), kept); err != nil {
+		t.Fatal(err)
+	}
+	present, ok := r.api.(client.WithWatch)
+	if !ok {
+		t.Fatal("the client does not watch")
+	}
+	cached := asCached()
+	cached.Update = func(_ context.Context, _ client.WithWatch, object client.Object, _ ...client.UpdateOption) error {
+		return apierrors.NewForbidden(corev1.Resource("secrets"), object.GetName(), errors.New(`admission webhook "w" denied`))
+	}
+	r.Client = interceptor.NewClient(present, cached)
+	r.vendor.status.Store(http.StatusBadGateway)
+	r.pass(2 * time.Hour)
+	ready := meta.FindStatusCondition(r.token().Status.Conditions, v1alpha1.ConditionReady)
+	if ready.Status != metav1.ConditionFalse || ready.Reason != v1alpha1.ReasonSecretConflict {
+		t.Errorf("Ready is %s for the reason %s", ready.Status, ready.Reason)
 	}
 }
