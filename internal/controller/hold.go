@@ -94,8 +94,11 @@ func knownToken(token *v1alpha1.OAuthToken, secretName string) *issued {
 	return known
 }
 
-// recall takes the failure of the last request for a problem that goes on.
+// recall takes the failure of the last request for a problem that goes on. While suspended none does: nothing is tried again.
 func (r *plan) recall(o *observation) {
+	if o.token.Spec.Suspend {
+		return
+	}
 	if failures := o.token.Status.Failures; r.failuresCurrent(o.token) && failures.Count > 0 {
 		r.problem = failureProblem(failures)
 		if r.flow != nil && r.flow.IsInteractive() && r.problem.reason == v1alpha1.ReasonRefreshInterrupted {

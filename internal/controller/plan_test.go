@@ -118,11 +118,17 @@ func TestPlans(t *testing.T) {
 		at     time.Duration // after noon
 		want   string
 	}{
-		"a fresh token is left alone until its renewal":        {func(*scene) {}, time.Minute, "wait 38m34s"},
-		"a token that is due is renewed":                       {func(*scene) {}, 45 * time.Minute, "request RenewalDue by grant"},
-		"an expired token is replaced":                         {func(*scene) {}, 2 * time.Hour, "request TokenExpired by grant"},
-		"without a target there is a request":                  {func(s *scene) { s.seen.target = targetView{} }, time.Minute, "request NoToken by grant"},
-		"suspended, nothing is requested":                      {func(s *scene) { s.seen.token.Spec.Suspend = true }, 45 * time.Minute, "wait 15m0s"},
+		"a fresh token is left alone until its renewal": {func(*scene) {}, time.Minute, "wait 38m34s"},
+		"a token that is due is renewed":                {func(*scene) {}, 45 * time.Minute, "request RenewalDue by grant"},
+		"an expired token is replaced":                  {func(*scene) {}, 2 * time.Hour, "request TokenExpired by grant"},
+		"without a target there is a request":           {func(s *scene) { s.seen.target = targetView{} }, time.Minute, "request NoToken by grant"},
+		"suspended, nothing is requested":               {func(s *scene) { s.seen.token.Spec.Suspend = true }, 45 * time.Minute, "wait 15m0s"},
+		"suspended after a failure, nothing is retried": {
+			func(s *scene) {
+				s.failed(noon.Add(45*time.Minute), 5*time.Minute, v1alpha1.ReasonVendorUnavailable)
+				s.seen.token.Spec.Suspend = true
+			}, 46 * time.Minute, "wait 14m0s",
+		},
 		"other scopes make another token":                      {func(s *scene) { s.seen.token.Spec.Scopes = []v1alpha1.Scope{"more"} }, time.Minute, "request RequestChanged by grant"},
 		"another client secret makes another token":            {func(s *scene) { s.seen.credentials.secret.Data["client_secret"] = []byte("new") }, time.Minute, "request RequestChanged by grant"},
 		"another label of the OAuthToken makes no other token": {func(s *scene) { s.seen.token.Labels = map[string]string{"team": "payments"} }, time.Minute, "wait 38m34s"},
