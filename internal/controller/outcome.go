@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -10,9 +11,11 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/consent"
+	"tokensync.dev/tokensync/internal/content"
 	"tokensync.dev/tokensync/internal/oauth"
 	"tokensync.dev/tokensync/internal/renewal"
 )
@@ -55,6 +58,9 @@ func (p *plan) unchanged(o *observation) *result {
 func (r *Reconciler) succeeded(ctx context.Context, o *observation, p *plan, token *oauth.Token) (*result, error) {
 	if p.exchange.attempt != nil && otherSubject(o, p, token) {
 		return r.refuseSubject(ctx, o, p, token)
+	}
+	if token.Scope == "" && p.exchange.means == byRefresh { // a seed is another grant, of which nothing is known
+		token.Scope = r.grantedScope(ctx, o)
 	}
 	given := answerOf(o, p, token)
 	p.problem = nil // what failed before has not failed now
@@ -124,6 +130,29 @@ func answerOf(o *observation, p *plan, token *oauth.Token) *answer {
 		given.record.IssuedAt, given.record.RepeatedAt = p.held.IssuedAt, token.RequestedAt
 	}
 	return given
+}
+
+// grantedScope is what was granted at first, which an answer to a refresh that says nothing of it means (RFC 6749, section 6): as status tells it,
+// unless the target, which has survived a lost status, tells something else. Empty: neither tells it.
+func (r *Reconciler) grantedScope(ctx context.Context, o *observation) string {
+	told, t := strings.Join(o.token.Status.Scopes, " "), o.target
+	if t.standing != ours || !t.sealed {
+		return told
+	}
+	if kept, shown := t.secret.Data[content.KeyScope]; !shown || bytes.Equal(kept, hashValue([]byte(told))) {
+		return told
+	}
+	live, err := r.liveSecret(ctx, client.ObjectKeyFromObject(t.secret))
+	if err != nil || live == nil {
+		return told
+	}
+	given := issued{
+		AccessToken: string(live.Data[content.KeyAccessToken]), Scope: string(live.Data[content.KeyScope]), IDToken: string(live.Data[content.KeyIDToken]),
+	}
+	if hashGiven(given) != t.seal.given { // edited since, or a template's own
+		return told
+	}
+	return given.Scope
 }
 
 // narrower tells whether something that was asked for was not granted.
