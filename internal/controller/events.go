@@ -22,7 +22,8 @@ func (r *Reconciler) emit(o *observation, outcome *result, status v1alpha1.OAuth
 	if reason != "" && (reason != before || message != words) && reason != v1alpha1.ReasonRequesting {
 		r.event(o.token, notice{warning: true, reason: reason, about: message})
 	}
-	if o.token.Status.ObservedGeneration != o.token.Generation && discouraged(status.GrantType) {
+	known := o.token.Status.ObservedGeneration == o.token.Generation && o.token.Status.GrantType == status.GrantType
+	if !known && discouraged(status.GrantType) {
 		r.event(o.token, notice{warning: true, reason: v1alpha1.EventDiscouragedGrant, about: fmt.Sprintf(
 			"the grant %s is discouraged by RFC 9700: use another one as soon as the vendor offers it", status.GrantType)})
 	}

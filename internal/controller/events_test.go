@@ -3,6 +3,7 @@ package controller
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -32,4 +33,78 @@ func TestWhatAnEventSays(t *testing.T) {
 			}
 		})
 	}
+}
+
+// wantTold fails a test unless so many events of a reason were given.
+func (r *rig) wantTold(reason string, want int, when string) {
+	r.t.Helper()
+	if got := strings.Count(r.told.String(), reason+": "); got != want {
+		r.t.Errorf("%s: %d events %s, want %d: %s", when, got, reason, want, r.told.String())
+	}
+}
+
+// change edits the OAuthToken's spec, as the next generation, and has it looked at.
+func (r *rig) change(edit func(*v1alpha1.OAuthToken)) {
+	r.t.Helper()
+	token := r.token()
+	edit(token)
+	token.Generation++
+	if err := r.api.Update(r.t.Context(), token); err != nil {
+		r.t.Fatal(err)
+	}
+	r.reconcile(1)
+}
+
+const anHour = `{"access_token":"1","token_type":"Bearer","expires_in":3600}`
+
+func TestADiscouragedGrantIsToldOncePerGeneration(t *testing.T) {
+	for about, stated := range map[string]bool{"the spec names it": true, "it is the vendor's only one": false} {
+		t.Run(about, func(t *testing.T) {
+			r, secret := idlePasswordRig(t, anHour)
+			r.change(func(o *v1alpha1.OAuthToken) {
+				if !stated {
+					o.Spec.Vendor, o.Spec.GrantType, o.Spec.Scopes = "sfr-global-contact-center", "", nil
+					o.Spec.Parameters = map[string]v1alpha1.ParameterValue{"tenant": "acme"}
+				}
+			})
+			create := func() {
+				again := secret.DeepCopy()
+				if err := r.api.Create(t.Context(), again); err != nil {
+					t.Fatal(err)
+				}
+				r.reconcile(2)
+			}
+			create()
+			if r.token().Status.IssuedAt == nil {
+				t.Fatalf("no token was issued: %+v", r.token().Status)
+			}
+			r.wantTold(v1alpha1.EventDiscouragedGrant, 1, "credentials that came later")
+			r.change(func(o *v1alpha1.OAuthToken) { o.Spec.Renewal = &v1alpha1.Renewal{RenewBeforePercentage: 30} })
+			r.wantTold(v1alpha1.EventDiscouragedGrant, 2, "the next generation")
+			if err := r.api.Delete(t.Context(), secret.DeepCopy()); err != nil {
+				t.Fatal(err)
+			}
+			r.reconcile(1)
+			create()
+			r.wantTold(v1alpha1.EventDiscouragedGrant, 2, "credentials that were away")
+			if err := r.api.Delete(t.Context(), secret.DeepCopy()); err != nil {
+				t.Fatal(err)
+			}
+			r.change(func(o *v1alpha1.OAuthToken) { o.Spec.Renewal = nil })
+			create()
+			r.wantTold(v1alpha1.EventDiscouragedGrant, 3, "a generation whose credentials came later")
+			r.pass(45 * time.Minute)
+			r.reconcile(2)
+			r.wantTold(v1alpha1.EventDiscouragedGrant, 3, "a renewal")
+		})
+	}
+}
+
+// TestAGrantThatIsNotKnownYetIsNotTheOneBefore has a spec leave the password whose credentials are away.
+func TestAGrantThatIsNotKnownYetIsNotTheOneBefore(t *testing.T) {
+	r := passwordRig(t, anHour)
+	r.change(func(o *v1alpha1.OAuthToken) {
+		o.Spec.GrantType, o.Spec.CredentialsSecretRef.Name = v1alpha1.GrantClientCredentials, "absent"
+	})
+	r.wantTold(v1alpha1.EventDiscouragedGrant, 1, "the grant before")
 }

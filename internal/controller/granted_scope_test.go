@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
@@ -14,6 +15,17 @@ import (
 
 // passwordRig is a rig whose OAuthToken asks for the scopes a and b with a password, and gets an answer at noon.
 func passwordRig(t *testing.T, answer string) *rig {
+	t.Helper()
+	r, secret := idlePasswordRig(t, answer)
+	if err := r.api.Create(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	r.reconcile(2)
+	return r
+}
+
+// idlePasswordRig is one whose OAuthToken has not been looked at, and whose credentials are not there yet.
+func idlePasswordRig(t *testing.T, answer string) (*rig, *corev1.Secret) {
 	t.Helper()
 	catalogue, err := oauth.LoadCatalogue("")
 	if err != nil {
@@ -28,10 +40,9 @@ func passwordRig(t *testing.T, answer string) *rig {
 	})
 	secret := credentialsSecret("", map[string]string{"client_id": "me", "client_secret": "change-me", "username": "me", "password": "change-me"})
 	secret.Namespace = token.Namespace
-	r := newRig(t, vendor, catalogue, token, secret)
+	r := newRig(t, vendor, catalogue, token)
 	t.Cleanup(func() { r.metrics.forget(client.ObjectKeyFromObject(token)) })
-	r.reconcile(2)
-	return r
+	return r, secret
 }
 
 // TestARefreshWithoutAScopeKeepsWhatWasGranted has a vendor grant less than it was asked for, and say nothing more of it (RFC 6749, section 6).

@@ -16,10 +16,13 @@ import (
 // statusOf is the status of an OAuthToken after a result. It is pure, and the same for the same problem at every time.
 func statusOf(now time.Time, token *v1alpha1.OAuthToken, p *plan, outcome *result) v1alpha1.OAuthTokenStatus {
 	status := *token.Status.DeepCopy()
-	status.ObservedGeneration = token.Generation
-	if p.flow != nil {
+	switch {
+	case p.flow != nil:
 		status.GrantType = string(p.flow.Grant)
+	case status.ObservedGeneration != token.Generation: // what is known of a new spec, before its credentials come
+		status.GrantType = string(token.Spec.GrantType)
 	}
+	status.ObservedGeneration = token.Generation
 	setServed(&status, token, p, outcome)
 	status.RefreshToken = refreshStatus(outcome.keep)
 	status.Authorization = authorizationStatus(token, p, outcome)
