@@ -15,6 +15,8 @@ type answer struct {
 	lifetimeFault   string    // why what it said could not be used
 	completion      []notice  // of the authorization that it came of
 	narrowed        bool      // fewer scopes than were asked for
+	lifetimeTold    bool      // the token before did not say either how long it lives, as far as can be told
+	narrowedTold    bool      // the token before was for the same spec, and had fewer scopes as well
 	unsaved         bool      // the refresh token could not be kept, since somebody else's Secret has the state Secret's name
 	due, at         time.Time // when its renewal was due, zero where none was or a suspension held it back, and when it came
 }

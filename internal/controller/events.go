@@ -2,6 +2,7 @@ package controller
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -22,11 +23,24 @@ func (r *Reconciler) emit(o *observation, outcome *result, status v1alpha1.OAuth
 	if reason != "" && (reason != before || message != words) && reason != v1alpha1.ReasonRequesting {
 		r.event(o.token, notice{warning: true, reason: reason, about: message})
 	}
-	known := o.token.Status.ObservedGeneration == o.token.Generation && o.token.Status.GrantType == status.GrantType
-	if !known && discouraged(status.GrantType) {
-		r.event(o.token, notice{warning: true, reason: v1alpha1.EventDiscouragedGrant, about: fmt.Sprintf(
+	for _, n := range specNotices(o.token, outcome, status) {
+		r.event(o.token, n)
+	}
+}
+
+// specNotices are what a user should know of a spec that is new: once per generation, or as soon as the grant is known.
+func specNotices(token *v1alpha1.OAuthToken, outcome *result, status v1alpha1.OAuthTokenStatus) []notice {
+	var notices []notice
+	fresh := token.Status.ObservedGeneration != token.Generation
+	issued := outcome.written && outcome.attempted // whose own notices tell of it
+	if fresh && outcome.held != nil && !issued {
+		notices = slices.DeleteFunc(scheduleOddities(token, outcome.held), func(n notice) bool { return n.reason != v1alpha1.EventRenewBeforeClamped })
+	}
+	if (fresh || token.Status.GrantType != status.GrantType) && discouraged(status.GrantType) {
+		notices = append(notices, notice{warning: true, reason: v1alpha1.EventDiscouragedGrant, about: fmt.Sprintf(
 			"the grant %s is discouraged by RFC 9700: use another one as soon as the vendor offers it", status.GrantType)})
 	}
+	return notices
 }
 
 func (r *Reconciler) event(token *v1alpha1.OAuthToken, n notice) {
@@ -69,8 +83,7 @@ func noticesOf(o *observation, given *answer) []notice {
 	}
 	odd := oddities(o.token, given)
 	if before.ObservedGeneration == o.token.Generation && before.IssuedAt != nil {
-		past := pastOddities(o.token)
-		odd = deleteNotices(odd, past)
+		odd = deleteNotices(odd, pastOddities(o.token, given))
 	}
 	return append(notices, odd...)
 }
@@ -114,11 +127,18 @@ func scheduleOddities(token *v1alpha1.OAuthToken, held *record) []notice {
 	return odd
 }
 
-// pastOddities are those that were told with the token before, as far as status shows it.
-func pastOddities(token *v1alpha1.OAuthToken) []notice {
+// pastOddities are those that were told with the token before, as far as status and memory show it.
+func pastOddities(token *v1alpha1.OAuthToken, given *answer) []notice {
 	status := token.Status
-	past := []notice{{reason: v1alpha1.EventLifetimeUnknown}, {reason: v1alpha1.EventScopeNarrowed}, {reason: v1alpha1.ReasonSecretConflict}}
-	return append(past, scheduleOddities(token, &record{IssuedAt: timeOf(status.IssuedAt), ExpiresAt: timeOf(status.ExpiresAt)})...)
+	past := scheduleOddities(token, &record{IssuedAt: timeOf(status.IssuedAt), ExpiresAt: timeOf(status.ExpiresAt)})
+	past = append(past, notice{reason: v1alpha1.ReasonSecretConflict})
+	if given.lifetimeTold {
+		past = append(past, notice{reason: v1alpha1.EventLifetimeUnknown})
+	}
+	if given.narrowedTold {
+		past = append(past, notice{reason: v1alpha1.EventScopeNarrowed})
+	}
+	return past
 }
 
 func deleteNotices(notices, known []notice) []notice {

@@ -1,6 +1,8 @@
 package controller
 
 import (
+	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -107,4 +109,77 @@ func TestAGrantThatIsNotKnownYetIsNotTheOneBefore(t *testing.T) {
 		o.Spec.GrantType, o.Spec.CredentialsSecretRef.Name = v1alpha1.GrantClientCredentials, "absent"
 	})
 	r.wantTold(v1alpha1.EventDiscouragedGrant, 1, "the grant before")
+}
+
+// answer has the vendor answer so from now on, with an access token of its own.
+func (r *rig) answer(accessToken, members string) {
+	r.vendor.body.Store(fmt.Sprintf(`{"access_token":%q,"token_type":"Bearer"%s}`, accessToken, members))
+}
+
+// renew has a token that lives for an hour be renewed twice.
+func (r *rig) renewTwice(name, members string) {
+	r.t.Helper()
+	for _, which := range []string{"-1", "-2"} {
+		r.answer(name+which, members)
+		r.pass(45 * time.Minute)
+		if got := string(r.secret("api").Data["access_token"]); got != name+which {
+			r.t.Fatalf("it was not renewed: %s", got)
+		}
+	}
+}
+
+func TestAClampIsToldWhenTheSpecAsksForIt(t *testing.T) {
+	r := issuedRig(t)
+	r.change(func(o *v1alpha1.OAuthToken) {
+		o.Spec.Renewal = &v1alpha1.Renewal{RenewBefore: new(v1alpha1.Duration("50m"))}
+	})
+	r.wantTold(v1alpha1.EventRenewBeforeClamped, 1, "a spec that asks for it of a token that is there")
+	r.renewTwice("next", `,"expires_in":3600`)
+	r.wantTold(v1alpha1.EventRenewBeforeClamped, 1, "renewals")
+	r.vendor.status.Store(http.StatusBadGateway)
+	r.pass(45 * time.Minute)
+	r.change(func(o *v1alpha1.OAuthToken) { o.Spec.Renewal.RenewBefore = new(v1alpha1.Duration("55m")) })
+	r.vendor.status.Store(http.StatusOK)
+	r.wantTold(v1alpha1.EventRenewBeforeClamped, 2, "a spec that asks for more while the vendor is away")
+	r.renewTwice("later", `,"expires_in":3600`)
+	r.wantTold(v1alpha1.EventRenewBeforeClamped, 2, "renewals after that")
+}
+
+func TestALifetimeThatIsNotStatedAnyMoreIsTold(t *testing.T) {
+	const hour = `,"expires_in":3600` // as long as what is assumed
+	r := issuedRig(t)
+	r.renewTwice("stated", hour)
+	r.wantTold(v1alpha1.EventLifetimeUnknown, 0, "answers that state it")
+	r.renewTwice("silent", "")
+	r.wantTold(v1alpha1.EventLifetimeUnknown, 1, "answers that do not")
+	r.repairs = repairs{}
+	r.renewTwice("restarted", "")
+	r.wantTold(v1alpha1.EventLifetimeUnknown, 1, "a restart")
+	r.renewTwice("stated again", hour)
+	r.renewTwice("silent again", "")
+	r.wantTold(v1alpha1.EventLifetimeUnknown, 2, "answers that have stated it meanwhile")
+	r.renewTwice("longer", `,"expires_in":4000`)
+	r.repairs = repairs{}
+	r.renewTwice("silent after a restart", "")
+	r.wantTold(v1alpha1.EventLifetimeUnknown, 3, "answers that state it no more after a restart, where the lifetime shows it")
+}
+
+func TestScopesThatNarrowLaterAreTold(t *testing.T) {
+	const hour = `,"expires_in":3600`
+	r := passwordRig(t, `{"access_token":"1","token_type":"Bearer","expires_in":3600,"scope":"a b"}`)
+	r.wantTold(v1alpha1.EventScopeNarrowed, 0, "all that was asked for")
+	r.renewTwice("narrow", hour+`,"scope":"a"`)
+	r.wantTold(v1alpha1.EventScopeNarrowed, 1, "less than before")
+	r.repairs = repairs{}
+	r.renewTwice("restarted", hour+`,"scope":"a"`)
+	r.wantTold(v1alpha1.EventScopeNarrowed, 1, "a restart")
+	r.renewTwice("wide", hour+`,"scope":"a b"`)
+	r.renewTwice("narrow again", hour+`,"scope":"b"`)
+	r.wantTold(v1alpha1.EventScopeNarrowed, 2, "less once more")
+	r.vendor.status.Store(http.StatusBadGateway)
+	r.pass(time.Minute)
+	r.change(func(o *v1alpha1.OAuthToken) { o.Spec.Scopes = []v1alpha1.Scope{"a", "b", "c"} })
+	r.vendor.status.Store(http.StatusOK)
+	r.renewTwice("another spec", hour+`,"scope":"b"`)
+	r.wantTold(v1alpha1.EventScopeNarrowed, 3, "another spec, which the vendor answers later")
 }

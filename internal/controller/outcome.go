@@ -101,6 +101,9 @@ func (r *Reconciler) publish(ctx context.Context, o *observation, p *plan, given
 	r.answers.drop(o.token.UID)
 	outcome.attempted, outcome.failure, outcome.scopes = true, nil, given.scopes
 	outcome.recent = renewal.AfterSuccess(r.Clock.Now(), failuresOf(o.token.Status)).Recent
+	if before, known := r.repairs.noteLifetime(o.token.UID, given.lifetimeUnknown); known {
+		given.lifetimeTold = before
+	}
 	outcome.notices = append(append(outcome.notices, given.completion...), noticesOf(o, given)...)
 	r.metrics.observeLateness(given)
 	return outcome, err
@@ -120,6 +123,8 @@ func answerOf(o *observation, p *plan, token *oauth.Token) *answer {
 	given.scopes = strings.Fields(given.Scope)
 	given.lifetimeUnknown, given.lifetimeFault = token.Lifetime == 0, token.LifetimeFault
 	given.narrowed = narrower(given.scopes, p.flow.Scopes)
+	given.lifetimeTold = p.held == nil || p.held.ExpiresAt.Sub(later(p.held.IssuedAt, p.held.RepeatedAt)) == lifetime
+	given.narrowedTold = (p.held == nil || p.matches) && narrower(o.token.Status.Scopes, p.flow.Scopes)
 	if p.exchange.attempt != nil {
 		given.completion = completion(p, token)
 	}

@@ -27,6 +27,8 @@ type repairHistory struct {
 	last   time.Time
 	secret string // where the last token was written to; empty: nowhere yet
 	held   record
+
+	timed, assumed bool // whether it is known how the last token's lifetime was found, and that it had to be assumed
 }
 
 // allowedAt is when the next repair may be made: zero for at once, which holds unless several did not hold.
@@ -56,6 +58,17 @@ func (r *repairs) served(uid types.UID, secret string, held record) {
 	history := r.byUID[uid]
 	history.secret, history.held = secret, held
 	r.put(uid, history)
+}
+
+// noteLifetime records whether the lifetime of a token that was written had to be assumed, and returns that of the one before.
+func (r *repairs) noteLifetime(uid types.UID, assumed bool) (before, known bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	history := r.byUID[uid]
+	before, known = history.assumed, history.timed
+	history.timed, history.assumed = true, assumed
+	r.put(uid, history)
+	return before, known
 }
 
 // heldGood tells whether a Secret was given a token that has not ended yet.
