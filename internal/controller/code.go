@@ -100,7 +100,11 @@ func (r *Reconciler) endAttempt(ctx context.Context, o *observation, p *plan, en
 	keep.Consent = keep.Consent.Settle(p.exchange.attempt.State, ended)
 	r.ObserveAuthorization(p.exchange.attempt.Offer.Vendor, string(ended.Result))
 	outcome.notices, outcome.at = []notice{why}, r.Clock.Now()
-	return outcome, r.keepConsent(ctx, o, p, keep, outcome)
+	if err := r.keepConsent(ctx, o, p, keep, outcome); err != nil {
+		return outcome, err
+	}
+	outcome.problem = r.planner.plan(r.Clock.Now(), o, r.pausedUntil).problem // as the next look sees it: a person is still wanted, or nobody was
+	return outcome, nil
 }
 
 // keepConsent writes what became of an attempt. It goes on in the background where the API server is away.

@@ -1,6 +1,8 @@
 package controller
 
 import (
+	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -86,5 +88,75 @@ func TestNobodyLooksAgainAtOnceForALinkWhileOthersAreAtTheEndpoint(t *testing.T)
 	}
 	if asked := vendor.asked.Load(); asked != 0 {
 		t.Errorf("%d requests without a place", asked)
+	}
+}
+
+// TestAnAttemptThatEndsHereLeavesAsItIsWhatAPersonIsTold has somebody authorize in vain, without a token that is served: the next link is wanted for
+// the same reason as the one before.
+func TestAnAttemptThatEndsHereLeavesAsItIsWhatAPersonIsTold(t *testing.T) {
+	for about, c := range map[string]struct {
+		change  func(*consent.Record, *consent.Attempt)
+		want    consent.Result
+		reason  string // of the event that tells of it
+		events  int    // of that reason, with those before
+		subject string
+	}{
+		"the spec changed meanwhile": {
+			func(_ *consent.Record, a *consent.Attempt) {
+				a.Offer.Request.RedirectURI = "https://elsewhere.example/callback"
+			},
+			consent.SpecChanged, v1alpha1.ReasonAuthorizationRequired, 2, "",
+		},
+		"it was somebody else": {
+			func(r *consent.Record, _ *consent.Attempt) { r.Subject = "ada" }, consent.SubjectMismatch, v1alpha1.ReasonAccessDenied, 1, "ada",
+		},
+	} {
+		t.Run(about, func(t *testing.T) {
+			catalogue, err := oauth.LoadCatalogue("")
+			if err != nil {
+				t.Fatal(err)
+			}
+			vendor := newAnswering(t)
+			vendor.status.Store(http.StatusOK)
+			vendor.body.Store(fmt.Sprintf(`{"issuer":%q,"token_endpoint":"%[1]s/token","authorization_endpoint":"%[1]s/authorize"}`, vendor.URL))
+			token := someToken(func(o *v1alpha1.OAuthToken) {
+				o.Spec.Vendor, o.Spec.GrantType = "generic", v1alpha1.GrantAuthorizationCode
+				o.Spec.Endpoints = &v1alpha1.Endpoints{IssuerURL: v1alpha1.URL(vendor.URL)}
+			})
+			credentials := credentialsSecret("", map[string]string{"client_id": "me", "client_secret": "secret"})
+			credentials.Namespace = token.Namespace
+			r := newRig(t, vendor, catalogue, token, credentials)
+			r.reconcile(1)
+			r.wantTold(v1alpha1.ReasonAuthorizationRequired, 1, "at first")
+			before := r.token().Status.Conditions
+			vendor.body.Store(anHour)
+
+			offer := parseState(r.secret("api-oauth-state")).Consent.Offer
+			attempt := consent.Attempt{
+				State: "state", Browser: "browser", Offer: offer, StartedAt: noon, Until: noon.Add(time.Hour), Answer: oauth.NewSensitive("code"), ReceivedAt: noon,
+			}
+			stored := r.secret("api-oauth-state")
+			kept := parseState(stored)
+			c.change(&kept.Consent, &attempt)
+			kept.Consent.Attempts = append(kept.Consent.Attempts, attempt)
+			if err := r.api.Update(t.Context(), stateSecret(token, stored, kept)); err != nil {
+				t.Fatal(err)
+			}
+			r.reconcile(1)
+			if outcome := parseState(r.secret("api-oauth-state")).Consent.Attempts[0].Outcome; outcome == nil || outcome.Result != c.want {
+				t.Fatalf("the outcome is %+v", outcome)
+			}
+			if diff := cmp.Diff(before, r.token().Status.Conditions); diff != "" {
+				t.Errorf("the conditions change at once (-before +after):\n%s", diff)
+			}
+			r.reconcile(2)
+			if diff := cmp.Diff(before, r.token().Status.Conditions); diff != "" {
+				t.Errorf("the conditions change (-before +after):\n%s", diff)
+			}
+			r.wantTold(c.reason, c.events, "of the attempt")
+			if shown := r.token().Status.Authorization; shown == nil || shown.URL == "" || shown.Subject != c.subject {
+				t.Errorf("status.authorization is %+v", shown)
+			}
+		})
 	}
 }
