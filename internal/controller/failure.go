@@ -169,9 +169,10 @@ func (r *result) failWith(p *problem) {
 // doubt notes that the credential may be spent and that nobody is sending it any more, so that its next use waits for no deadline. It
 // does not have to succeed: the intent says the same, but for the wait.
 func (r *Reconciler) doubt(ctx context.Context, o *observation, p *plan, outcome *result) {
-	outcome.failWith(interrupted(p.flow))
 	keep := p.keep
-	if _, obstacle := primaryExchange(p.flow, keep); obstacle != nil {
+	_, obstacle := primaryExchange(p.flow, keep)
+	outcome.failWith(interrupted(p.flow, obstacle != nil))
+	if obstacle != nil {
 		outcome.failure.NextAttempt = stamp(later(timeOf(outcome.failure.NextAttempt), lastTenth(p.served(r.Clock.Now()))))
 	}
 	keep.Intent = &intent{Credential: p.keep.Intent.Credential}

@@ -3,10 +3,12 @@ package controller
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
@@ -74,4 +76,21 @@ func TestARefreshWithoutAScopeKeepsWhatWasGranted(t *testing.T) {
 		t.Fatalf("it was not refreshed a second time: %s", got)
 	}
 	granted("after a refresh by somebody without a status")
+}
+
+// TestALostRefreshOfAPasswordIsToldAsItGoesOn cuts the answer to a refresh where the password can be used instead.
+func TestALostRefreshOfAPasswordIsToldAsItGoesOn(t *testing.T) {
+	r := passwordRig(t, `{"access_token":"1","token_type":"Bearer","expires_in":3600,"refresh_token":"first"}`)
+	r.vendor.status.Store(http.StatusBadGateway)
+	r.pass(45 * time.Minute)
+	failing := meta.FindStatusCondition(r.token().Status.Conditions, v1alpha1.ConditionRenewalFailing)
+	if failing == nil || failing.Reason != v1alpha1.ReasonRefreshInterrupted || !strings.HasSuffix(failing.Message, "the next token is asked for without it") {
+		t.Fatalf("conditions %+v", r.token().Status.Conditions)
+	}
+	r.vendor.status.Store(http.StatusOK)
+	r.vendor.body.Store(anHour)
+	r.pass(10 * time.Second)
+	if got := r.token().Status.Conditions; len(got) != 1 {
+		t.Errorf("conditions %+v", got)
+	}
 }

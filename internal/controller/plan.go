@@ -150,7 +150,7 @@ func (r *plan) schedule(now time.Time, o *observation, paused time.Time) {
 	case chosen.notBefore.After(now):
 		r.decision = renewal.Decision{Reason: renewal.BackingOff, At: earliest(chosen.notBefore, r.expiry(now), now.Add(time.Hour))}
 		if r.keep.Intent != nil {
-			r.problem = interrupted(r.flow)
+			r.problem = interrupted(r.flow, chosen.means == byRefresh)
 		}
 	default:
 		r.step, r.exchange = stepRequest, chosen
@@ -169,16 +169,23 @@ func (r *plan) backsOffFromNothing() bool {
 	return r.flow.IsInteractive() && r.decision.Reason == renewal.BackingOff && r.problem != nil
 }
 
-// interrupted is the problem that the answer to a refresh was lost.
-func interrupted(flow *oauth.Flow) *problem {
-	lost := &problem{
-		reason:  v1alpha1.ReasonRefreshInterrupted,
-		message: "the answer to a refresh was lost, and the refresh token may be spent: the token that is served stays until its end, then the refresh token is tried again",
-		waiting: true,
+// interrupted is the problem that the answer to a refresh was lost. Again tells that nothing else is left to ask with.
+func interrupted(flow *oauth.Flow, again bool) *problem {
+	lost := &problem{reason: v1alpha1.ReasonRefreshInterrupted, waiting: true, authorize: flow.IsInteractive()}
+	lost.message = "the answer to a refresh was lost, and the refresh token may be spent: "
+	if !again {
+		lost.message += "the next token is asked for without it"
+		return lost
 	}
-	if flow.IsInteractive() {
-		lost.authorize = true
+	lost.message += "it is left alone while a good token is served, until that token's end is near, and then tried again"
+	switch flow.Grant {
+	case oauth.AuthorizationCode, oauth.Implicit:
 		lost.message += "; whoever authorizes anew before, at the address in status.authorization.url, prevents a gap"
+	case oauth.RefreshToken:
+		lost.message += "; whoever puts a new one under the key refresh_token of the credentials Secret before prevents a gap"
+	case oauth.SAML2Bearer:
+		lost.message += "; whoever puts a fresh assertion under the key assertion of the credentials Secret before prevents a gap"
+	case oauth.ClientCredentials, oauth.Password:
 	}
 	return lost
 }

@@ -78,7 +78,19 @@ func TestProblemsNameTheirRemedy(t *testing.T) {
 		"something else refuses":    {refusedProblem("api", errors.New("canary")), v1alpha1.ReasonSecretConflict, "compare spec.target"},
 		"repairs do not hold":       {fightProblem(subject()), v1alpha1.ReasonSecretConflict, "kubectl get secret api -n shop --show-managed-fields"},
 		"others were throttled":     {pausedProblem(), v1alpha1.ReasonRateLimited, "fewer of them"},
-		"a refresh was interrupted": {interrupted(&oauth.Flow{}), v1alpha1.ReasonRefreshInterrupted, "the refresh token is tried again"},
+		"a refresh was interrupted": {interrupted(&oauth.Flow{}, true), v1alpha1.ReasonRefreshInterrupted, "and then tried again"},
+		"a refresh was interrupted whose grant a person obtained": {
+			interrupted(&oauth.Flow{Grant: oauth.AuthorizationCode}, true), v1alpha1.ReasonRefreshInterrupted, "at the address in status.authorization.url",
+		},
+		"a refresh was interrupted that began with a seed": {
+			interrupted(&oauth.Flow{Grant: oauth.RefreshToken}, true), v1alpha1.ReasonRefreshInterrupted, "puts a new one under the key refresh_token",
+		},
+		"a refresh was interrupted that began with an assertion": {
+			interrupted(&oauth.Flow{Grant: oauth.SAML2Bearer}, true), v1alpha1.ReasonRefreshInterrupted, "puts a fresh assertion under the key assertion",
+		},
+		"a refresh was interrupted whose grant can be repeated": {
+			interrupted(&oauth.Flow{Grant: oauth.Password}, false), v1alpha1.ReasonRefreshInterrupted, "the next token is asked for without it",
+		},
 		"a refresh token is used up": {
 			personNeeded(&oauth.Flow{Grant: oauth.RefreshToken}, v1alpha1.ReasonAuthorizationRequired), v1alpha1.ReasonAuthorizationRequired,
 			"put a new one under the key refresh_token",

@@ -153,7 +153,7 @@ func obstacles() map[string]obstacle {
 		v1alpha1.ReasonTemplateFailed:        stalls(templateFailed("template.data[x] fails")),
 		v1alpha1.ReasonAuthorizationRequired: person(v1alpha1.ReasonAuthorizationRequired),
 		v1alpha1.ReasonRefreshTokenExpired:   person(v1alpha1.ReasonRefreshTokenExpired),
-		v1alpha1.ReasonRefreshInterrupted:    waits(interrupted(&oauth.Flow{})),
+		v1alpha1.ReasonRefreshInterrupted:    waits(interrupted(&oauth.Flow{}, true)),
 	}
 	for _, reason := range []oauth.Reason{oauth.ReasonInvalidSpec, oauth.ReasonEndpointNotAllowed, oauth.ReasonCredentialsIncomplete} {
 		all[string(reason)] = stalls(config(reason))
