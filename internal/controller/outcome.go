@@ -117,7 +117,7 @@ func answerOf(o *observation, p *plan, token *oauth.Token) *answer {
 		Scope: cmp.Or(token.Scope, strings.Join(p.flow.Scopes, " ")),
 		record: record{
 			IssuedAt: token.RequestedAt, ExpiresAt: token.RequestedAt.Add(lifetime), RequestHash: p.fingerprint.String(),
-			RenewHandled: renewRequest(o.token),
+			RenewHandled: p.renewHandled(o.token),
 		},
 	}}
 	given.scopes = strings.Fields(given.Scope)
@@ -158,6 +158,15 @@ func (r *Reconciler) grantedScope(ctx context.Context, o *observation) string {
 		return told
 	}
 	return given.Scope
+}
+
+// renewHandled is by which value a renewal was asked for last. It outlives the annotation, which may come back.
+func (p *plan) renewHandled(token *v1alpha1.OAuthToken) string {
+	before := token.Status.LastHandledRenewRequest
+	if p.held != nil {
+		before = p.held.RenewHandled
+	}
+	return cmp.Or(renewRequest(token), before)
 }
 
 // narrower tells whether something that was asked for was not granted.

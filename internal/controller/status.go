@@ -28,8 +28,10 @@ func statusOf(now time.Time, token *v1alpha1.OAuthToken, p *plan, outcome *resul
 	status.Authorization = authorizationStatus(token, p, outcome)
 	status.Failures = outcome.failure
 	status.RecentFailures = stamps(outcome.recent)
-	if asked := renewRequest(token); outcome.attempted || outcome.held != nil && outcome.held.RenewHandled == asked {
+	if asked := renewRequest(token); asked != "" && (outcome.attempted || outcome.held != nil && outcome.held.RenewHandled == asked) {
 		status.LastHandledRenewRequest = asked
+	} else if status.LastHandledRenewRequest == "" && outcome.held != nil { // a status that was lost
+		status.LastHandledRenewRequest = outcome.held.RenewHandled
 	}
 	setConditions(now, &status, token, p, outcome)
 	return status
