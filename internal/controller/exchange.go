@@ -40,9 +40,16 @@ func binding(flow *oauth.Flow) string {
 
 // holdsRefreshToken tells whether there is a refresh token that this flow may spend.
 func holdsRefreshToken(now time.Time, flow *oauth.Flow, k keepsake) bool {
-	usable := !k.RefreshToken.IsEmpty() && (k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt))
-	return usable && keepsRefreshTokens(flow) && (k.Binding == "" || k.Binding == binding(flow))
+	return !k.RefreshToken.IsEmpty() && !ended(now, k) && belongs(flow, k)
 }
+
+// belongs tells whether the refresh token that is kept is one for this flow: for its client and endpoint, and for a grant that uses it.
+func belongs(flow *oauth.Flow, k keepsake) bool {
+	return keepsRefreshTokens(flow) && (k.Binding == "" || k.Binding == binding(flow))
+}
+
+// ended tells whether the refresh token that is kept is past its end, as far as that is known.
+func ended(now time.Time, k keepsake) bool { return !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt) }
 
 // chooseExchange decides how the next token is asked for: a first refresh token that was not sent yet, the refresh token that is held,
 // the grant itself. Where nothing is left, the problem says what a person must do. served is the token in the target, if good.
@@ -60,7 +67,12 @@ func chooseExchange(now time.Time, flow *oauth.Flow, o *observation, k keepsake,
 		obstacle.message = missingRefreshToken(flow) + " Open the address in status.authorization.url"
 	}
 	if !holdsRefreshToken(now, flow, k) {
-		if obstacle != nil && !k.RefreshToken.IsEmpty() && !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt) {
+		switch {
+		case obstacle == nil || k.RefreshToken.IsEmpty():
+		case flow.Grant == oauth.RefreshToken && !belongs(flow, k):
+			obstacle.message = "the refresh token that is kept is of another client_id or token endpoint than are stated now: state those again, " +
+				"or put a new one under the key refresh_token of the credentials Secret"
+		case ended(now, k):
 			obstacle = personNeeded(flow, v1alpha1.ReasonRefreshTokenExpired)
 		}
 		return primary, obstacle

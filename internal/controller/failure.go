@@ -126,6 +126,8 @@ func (r *Reconciler) settle(ctx context.Context, o *observation, p *plan, failur
 		}
 		keep.Consent = keep.Consent.Onto(present.Consent) // somebody may have opened the link meanwhile
 		o.state, keep = live, keep.withoutRefreshToken()
+	case p.exchange.means == bySeed && !failure.Ambiguous(): // nobody has taken it, and what it was to be sent with may be a mistake
+		keep = keep.withoutSeed(spentHash(p.exchange.credential.Reveal()))
 	default:
 		keep.Intent = nil
 	}

@@ -1,11 +1,13 @@
 package controller
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -44,6 +46,7 @@ type answering struct {
 	read   atomic.Int32 // the metadata
 	status atomic.Int32
 	body   atomic.Value
+	spent  atomic.Value // the refresh token that was sent last
 }
 
 func newAnswering(tb testing.TB) *answering {
@@ -54,6 +57,10 @@ func newAnswering(tb testing.TB) *answering {
 			a.read.Add(1)
 		} else {
 			a.asked.Add(1)
+			sent, _ := io.ReadAll(request.Body)
+			form, _ := url.ParseQuery(string(sent))
+			a.spent.Store(form.Get("refresh_token"))
+			request.Body = io.NopCloser(bytes.NewReader(sent))
 		}
 		w.WriteHeader(int(a.status.Load()))
 		_, _ = io.WriteString(w, a.reply(request))

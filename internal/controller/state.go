@@ -157,6 +157,11 @@ func (k keepsake) withSeed(seed oauth.Sensitive, hash, bound string, now time.Ti
 	return k.granted(now, life)
 }
 
+// withoutSeed takes withSeed back: the seed was not spent after all, and may be sent to another endpoint or by another client.
+func (k keepsake) withoutSeed(hash string) keepsake {
+	return k.withoutRefreshToken().withoutSpent(hash)
+}
+
 // granted notes when a grant's first refresh token came, and its end; a life of 0 is unknown.
 func (k keepsake) granted(at time.Time, life time.Duration) keepsake {
 	k.IssuedAt, k.ExpiresAt, k.Life = at, time.Time{}, 0

@@ -178,6 +178,10 @@ func TestASeedReplacesARefreshTokenOnlyOnceItProvesGood(t *testing.T) {
 	if got := again.Previous.Value.Reveal(); got != "old" {
 		t.Errorf("with a second seed %q is kept, want the refresh token that has proved good", got)
 	}
+	untouched := parseState(stateSecret(someToken(), nil, seeded)).withoutSeed("the-hash")
+	if diff := cmp.Diff(texts(old), texts(untouched)); diff != "" {
+		t.Errorf("after the seed was not sent after all (-want +got):\n%s", diff)
+	}
 	refused := parseState(stateSecret(someToken(), nil, seeded)).withoutRefreshToken()
 	if diff := cmp.Diff(texts(old.withSpent("the-hash")), texts(refused)); diff != "" {
 		t.Errorf("after the seed was refused, which is not to be sent again (-want +got):\n%s", diff)

@@ -58,6 +58,9 @@ func (k keepsake) withoutUnsent(last use) keepsake {
 	}
 	if k.Intent != nil && k.Intent.Mark == last.mark {
 		k.Intent = nil
+		if last.means == bySeed {
+			k = k.withoutSeed(spentHash(last.credential.Reveal()))
+		}
 	}
 	if k.TakenBy != last.mark {
 		return k

@@ -11,6 +11,12 @@ func TestWhatWasAnnouncedAndNotSentIsTakenBackByWhoAnnouncedIt(t *testing.T) {
 	code := exchange{means: byCode, credential: oauth.NewSensitive("code"), attempt: &consent.Attempt{State: "state"}}
 	assertion := exchange{means: byAssertion, credential: oauth.NewSensitive("assertion")}
 	refresh := exchange{means: byRefresh, credential: oauth.NewSensitive("kept")}
+	seed := exchange{means: bySeed, credential: oauth.NewSensitive("seed")}
+	seeded := func(mark string) keepsake {
+		k := keepsake{}.withSeed(seed.credential, spentHash("seed"), "bound", noon, 0)
+		k.Intent = &intent{Mark: mark}
+		return k
+	}
 	taken := consent.Record{Attempts: []consent.Attempt{{State: "state", ReceivedAt: noon}}}.Take("state", noon.Add(sendWithin))
 	const back, gone = true, false
 	for name, test := range map[string]struct {
@@ -29,6 +35,8 @@ func TestWhatWasAnnouncedAndNotSentIsTakenBackByWhoAnnouncedIt(t *testing.T) {
 		"an intent":                              {keepsake{Intent: &intent{Mark: "mine"}}, use{refresh, "mine"}, back},
 		"an intent of another process":           {keepsake{Intent: &intent{Mark: "theirs"}}, use{refresh, "mine"}, gone},
 		"an intent without a mark":               {keepsake{Intent: &intent{}}, use{}, gone},
+		"a seed":                                 {seeded("mine"), use{seed, "mine"}, back},
+		"a seed that another process announced":  {seeded("theirs"), use{seed, "mine"}, gone},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := test.keep.withoutUnsent(test.last)
@@ -37,6 +45,9 @@ func TestWhatWasAnnouncedAndNotSentIsTakenBackByWhoAnnouncedIt(t *testing.T) {
 				len(k.Spent) < len(test.keep.Spent) || k.Intent == nil && test.keep.Intent != nil
 			if got != test.want {
 				t.Errorf("taken back: %t, want %t", got, test.want)
+			}
+			if test.last.means == bySeed && k.spent(spentHash("seed")) == test.want {
+				t.Errorf("the seed counts as sent: %t", !test.want)
 			}
 			if test.last.mark != "" && k.TakenBy == test.last.mark {
 				t.Error("the mark stays")

@@ -1,0 +1,175 @@
+package controller
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/oauth"
+)
+
+// newSeedRig is a rig whose OAuthToken begins with the refresh token "seed" from its credentials.
+func newSeedRig(t *testing.T, change ...func(*v1alpha1.OAuthToken, *corev1.Secret)) *rig {
+	t.Helper()
+	catalogue, err := oauth.LoadCatalogue("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	vendor := newAnswering(t)
+	token := someToken(func(o *v1alpha1.OAuthToken) {
+		o.Generation = 1
+		o.Spec.GrantType = v1alpha1.GrantRefreshToken
+		o.Spec.Endpoints = &v1alpha1.Endpoints{TokenURL: v1alpha1.URL(vendor.URL + "/token")}
+	})
+	credentials := credentialsSecret("", map[string]string{
+		"client_id": "me", "client_secret": "change-me", "username": "me", "password": "change-me", "refresh_token": "seed",
+	})
+	credentials.Namespace = token.Namespace
+	for _, c := range change {
+		c(token, credentials)
+	}
+	r := newRig(t, vendor, catalogue, token, credentials)
+	r.vendor.gives("first")
+	return r
+}
+
+// gives lets the vendor issue tokens with a name, a refresh token among them.
+func (a *answering) gives(name string) {
+	a.status.Store(200)
+	a.body.Store(fmt.Sprintf(`{"access_token":"access %[1]s","token_type":"Bearer","expires_in":3600,"refresh_token":"%[1]s"}`, name))
+}
+
+// refuses lets the vendor answer with an OAuth error.
+func (a *answering) refuses(code string) {
+	a.status.Store(400)
+	a.body.Store(fmt.Sprintf(`{"error":%q}`, code))
+}
+
+// rewrite edits an object.
+func rewrite[O client.Object](r *rig, object O, how func(O)) {
+	r.t.Helper()
+	object.SetNamespace(someToken().Namespace)
+	if err := r.api.Get(r.t.Context(), client.ObjectKeyFromObject(object), object); err != nil {
+		r.t.Fatal(err)
+	}
+	how(object)
+	if err := r.api.Update(r.t.Context(), object); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) changeToken(how func(*v1alpha1.OAuthToken)) {
+	r.t.Helper()
+	rewrite(r, &v1alpha1.OAuthToken{ObjectMeta: metav1.ObjectMeta{Name: someToken().Name}}, how)
+}
+
+func (r *rig) changeSecret(name string, how func(*corev1.Secret)) {
+	r.t.Helper()
+	rewrite(r, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name}}, how)
+}
+
+// later lets time go by and looks at the OAuthToken then.
+func (r *rig) later(span time.Duration) {
+	r.t.Helper()
+	r.clock.Step(span)
+	r.reconcile(2)
+}
+
+// expect fails a test unless that many tokens were asked for, the last time with a refresh token.
+func (r *rig) expect(asked int32, spent, when string) {
+	r.t.Helper()
+	last, _ := r.vendor.spent.Load().(string)
+	if got := r.vendor.asked.Load(); got != asked || last != spent {
+		r.t.Errorf("%s: %d requests, the last with %q; want %d and %q; conditions %+v", when, got, last, asked, spent, r.token().Status.Conditions)
+	}
+}
+
+// says is the message of a condition; empty: it does not stand.
+func (r *rig) says(kind, reason string) string {
+	r.t.Helper()
+	if c := meta.FindStatusCondition(r.token().Status.Conditions, kind); c != nil && c.Reason == reason {
+		return c.Message
+	}
+	return ""
+}
+
+// stored is what the state Secret of an OAuthToken holds.
+func (r *rig) stored(name string) keepsake {
+	r.t.Helper()
+	return parseState(r.secret(name + v1alpha1.StateSecretSuffix))
+}
+
+const deserted = "127.0.0.1:1" // where nobody listens
+
+func TestASeedThatNobodyTookIsSentOnceTheMistakeIsCorrected(t *testing.T) {
+	wrongClient := func(_ *v1alpha1.OAuthToken, s *corev1.Secret) { s.Data["client_id"] = []byte("typo") }
+	for name, test := range map[string]struct {
+		wrong  func(*v1alpha1.OAuthToken, *corev1.Secret)
+		answer func(*answering)
+		asked  int32 // while it is wrong
+		again  bool
+	}{
+		"the client was refused": {wrongClient, func(a *answering) { a.refuses("invalid_client") }, 1, true},
+		"nobody listens there": {func(o *v1alpha1.OAuthToken, _ *corev1.Secret) {
+			o.Spec.Endpoints.TokenURL = "http://" + deserted + "/token"
+		}, func(*answering) {}, 0, true},
+		"the answer was lost": {wrongClient, func(a *answering) { a.status.Store(500) }, 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newSeedRig(t, test.wrong)
+			r.reach(deserted)
+			test.answer(r.vendor)
+			r.reconcile(2)
+			if got := r.vendor.asked.Load(); got != test.asked {
+				t.Fatalf("%d requests, want %d", got, test.asked)
+			}
+			r.vendor.gives("first")
+			r.changeToken(func(o *v1alpha1.OAuthToken) { o.Spec.Endpoints.TokenURL = v1alpha1.URL(r.vendor.URL + "/token") })
+			r.changeSecret("client", func(s *corev1.Secret) { s.Data["client_id"] = []byte("me") })
+			r.later(2 * time.Minute)
+			if !test.again {
+				r.expect(test.asked, "seed", "after the correction")
+				if got := r.says(v1alpha1.ConditionReady, v1alpha1.ReasonAuthorizationRequired); !strings.Contains(got, "of another client_id or token endpoint") {
+					t.Errorf("message %q", got)
+				}
+				return
+			}
+			r.expect(test.asked+1, "seed", "after the correction")
+			if got := r.stored("api").RefreshToken.Reveal(); got != "first" {
+				t.Errorf("%q is kept", got)
+			}
+		})
+	}
+}
+
+// The seed of a client that was refused is tried again, and then what the vendor gave for it.
+func TestASeedThatNobodyTookIsTriedAgain(t *testing.T) {
+	r := newSeedRig(t)
+	r.vendor.refuses("invalid_client")
+	r.reconcile(2)
+	if k := r.stored("api"); !k.RefreshToken.IsEmpty() || len(k.Spent) != 0 || k.Intent != nil {
+		t.Errorf("after a refusal that proves that it was not spent, %v is kept", texts(k))
+	}
+	r.vendor.gives("first")
+	r.later(7 * time.Hour)
+	r.expect(2, "seed", "at the second attempt")
+	r.vendor.gives("second")
+	r.later(50 * time.Minute)
+	r.expect(3, "first", "at the renewal")
+}
+
+// reach lets the manager speak to further hosts, in the clear.
+func (r *rig) reach(host string) {
+	r.Platform.AllowedHosts = append(r.Platform.AllowedHosts, host)
+	r.Platform.InsecureHTTPHosts = append(r.Platform.InsecureHTTPHosts, host)
+	r.planner.platform = r.Platform
+	r.Vendors = oauth.NewClient(oauth.ClientOptions{AllowLoopback: true, InsecureHTTPHosts: r.Platform.InsecureHTTPHosts, Now: r.clock.Now})
+	r.t.Cleanup(r.Vendors.CloseIdleConnections)
+}
