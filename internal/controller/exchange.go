@@ -6,7 +6,6 @@ import (
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/consent"
-	"tokensync.dev/tokensync/internal/declaration"
 	"tokensync.dev/tokensync/internal/oauth"
 )
 
@@ -54,13 +53,10 @@ func ended(now time.Time, k keepsake) bool { return !k.ExpiresAt.IsZero() && !no
 // chooseExchange decides how the next token is asked for: a first refresh token that was not sent yet, the refresh token that is held,
 // the grant itself. Where nothing is left, the problem says what a person must do. served is the token in the target, if good.
 func chooseExchange(now time.Time, flow *oauth.Flow, o *observation, k keepsake, served *record) (exchange, *problem) {
-	if flow.Grant == oauth.RefreshToken {
-		if fault := seedClaimed(o); fault != nil {
-			return exchange{}, fault
-		}
-		if seed := declaration.Credentials(o.credentials.secret)[keyRefreshToken]; !seed.IsEmpty() && !k.spent(spentHash(seed.Reveal())) {
-			return exchange{means: bySeed, credential: seed, notBefore: fence(now, k)}, nil
-		}
+	first, ok, claimed := seedExchange(flow, o, k)
+	if ok {
+		first.notBefore = fence(now, k)
+		return first, nil
 	}
 	primary, obstacle := primaryExchange(flow, k)
 	if obstacle != nil && k.Consent.Unrefreshable && k.RefreshToken.IsEmpty() && flow.Grant == oauth.AuthorizationCode {
@@ -68,6 +64,8 @@ func chooseExchange(now time.Time, flow *oauth.Flow, o *observation, k keepsake,
 	}
 	if !holdsRefreshToken(now, flow, k) {
 		switch {
+		case claimed != nil:
+			obstacle = claimed
 		case obstacle == nil || k.RefreshToken.IsEmpty():
 		case flow.Grant == oauth.RefreshToken && !belongs(flow, k):
 			obstacle.message = "the refresh token that is kept is of another client_id or token endpoint than are stated now: state those again, " +
@@ -140,20 +138,6 @@ func personNeeded(flow *oauth.Flow, reason string) *problem {
 		}
 	}
 	return &problem{reason: reason, message: message, authorize: true}
-}
-
-// seedClaimed is the problem that an older OAuthToken spends the same first refresh token.
-func seedClaimed(o *observation) *problem {
-	for _, rival := range o.seedRivals {
-		if rival.before(claimOf(o.token)) {
-			return &problem{
-				reason: v1alpha1.ReasonInvalidSpec,
-				message: "OAuthToken \"" + rival.name + "\" spends the refresh token of this credentials Secret, and each can be spent once: " +
-					"give this OAuthToken a credentials Secret with a refresh token of its own",
-			}
-		}
-	}
-	return nil
 }
 
 func later(a, b time.Time) time.Time {

@@ -116,6 +116,12 @@ func (f fingerprint) same(recorded string) bool {
 	return !ok || r.keyID != f.keyID || r.spec == f.spec && (f.credentials == "" || r.credentials == f.credentials)
 }
 
+// equal tells whether recorded was certainly made of the spec and the credentials of f.
+func (f fingerprint) equal(recorded string) bool {
+	r, ok := parseFingerprint(recorded)
+	return ok && r.keyID == f.keyID && r.spec == f.spec && f.credentials != "" && r.credentials == f.credentials
+}
+
 func encode(sum []byte) string { return base64.RawURLEncoding.EncodeToString(sum) }
 
 // recognises tells whether a request-hash was made with this key and in this version.

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -23,6 +24,8 @@ type observation struct {
 	state       *corev1.Secret  // nil: none
 	rivals      []claim         // other OAuthTokens that want the same target
 	seedRivals  []claim         // other OAuthTokens that would spend the same first refresh token
+	seedSenders []string        // other OAuthTokens, there or gone, that send it, or have sent it
+	seedSent    bool            // one of these has sent it, and can't take that back
 	answer      *answer         // a vendor's answer that is not written yet
 	saving      bool            // a refresh token is being saved
 	unsent      use             // what was announced, maybe, and not sent
@@ -51,7 +54,7 @@ func (r *Reconciler) observe(ctx context.Context, key client.ObjectKey) (*observ
 	o := &observation{token: token, answer: r.answers.get(token.UID), saving: r.saver.busy(token.UID), unsent: r.unsent.last(token.UID)}
 	o.mendAt, o.lastSuccess, o.rested = r.repairs.allowedAt(token.UID), r.repairs.lastSuccess(token.UID), r.metrics.rested(token)
 	for _, read := range []func(context.Context, *observation) error{
-		r.observeCredentials, r.observeTarget, r.observeFormerTargets, r.observeState, r.observeRivals,
+		r.observeCredentials, r.observeTarget, r.observeFormerTargets, r.observeState, r.observeRivals, r.observeSeed,
 	} {
 		if err := read(ctx, o); err != nil {
 			return nil, err
@@ -193,22 +196,19 @@ func (r *Reconciler) observeState(ctx context.Context, o *observation) (err erro
 	return err
 }
 
-// observeRivals finds other OAuthTokens that want the same target or the same first refresh token.
+// observeRivals finds other OAuthTokens that want the same target.
 func (r *Reconciler) observeRivals(ctx context.Context, o *observation) error {
-	var err error
-	if o.target.standing != ours {
-		if o.rivals, err = r.claims(ctx, o.token, indexTarget, targetName(o.token)); err != nil {
-			return err
-		}
-		if err := r.observeNamesake(ctx, o); err != nil {
-			return err
-		}
-	}
-	if o.token.Spec.GrantType != v1alpha1.GrantRefreshToken {
+	if o.target.standing == ours {
 		return nil
 	}
-	o.seedRivals, err = r.claims(ctx, o.token, indexSeed, o.token.Spec.CredentialsSecretRef.Name)
-	return err
+	others, err := r.others(ctx, o.token, indexTarget, targetName(o.token))
+	if err != nil {
+		return err
+	}
+	for i := range others {
+		o.rivals = append(o.rivals, claimOf(&others[i]))
+	}
+	return r.observeNamesake(ctx, o)
 }
 
 // observeNamesake finds the OAuthToken that has the target's name and wants it too: it is in no index.
@@ -227,20 +227,16 @@ func (r *Reconciler) observeNamesake(ctx context.Context, o *observation) error 
 	return nil
 }
 
-// claims lists the other OAuthTokens that an index finds under a value.
-func (r *Reconciler) claims(ctx context.Context, token *v1alpha1.OAuthToken, index, value string) ([]claim, error) {
+// others lists the other OAuthTokens that an index finds under a value, without those that are going.
+func (r *Reconciler) others(ctx context.Context, token *v1alpha1.OAuthToken, index, value string) ([]v1alpha1.OAuthToken, error) {
 	var list v1alpha1.OAuthTokenList
 	if err := r.Client.List(ctx, &list, client.InNamespace(token.Namespace), client.MatchingFields{index: value},
 		client.DisableReadYourWritesConsistency); err != nil {
 		return nil, err
 	}
-	var claims []claim
-	for i := range list.Items {
-		if other := &list.Items[i]; other.UID != token.UID && other.DeletionTimestamp.IsZero() {
-			claims = append(claims, claimOf(other))
-		}
-	}
-	return claims, nil
+	return slices.DeleteFunc(list.Items, func(other v1alpha1.OAuthToken) bool {
+		return other.UID == token.UID || !other.DeletionTimestamp.IsZero()
+	}), nil
 }
 
 // cachedSecret reads a Secret from the cache, which holds labelled ones only. nil: it is not there.

@@ -212,7 +212,17 @@ func TestPlans(t *testing.T) {
 			45 * time.Minute, "request RenewalDue by refresh token",
 		},
 		"a seed is the first thing to spend": {
-			func(s *scene) { byRefreshToken(s); s.issue(noon, time.Hour) }, 45 * time.Minute, "request RenewalDue by seed",
+			func(s *scene) { byRefreshToken(s); s.seen.target = targetView{} }, 45 * time.Minute, "request NoToken by seed",
+		},
+		"a new seed is spent at once": {
+			func(s *scene) {
+				byRefreshToken(s)
+				s.issue(noon, time.Hour)
+				s.seen.credentials.secret.Data["refresh_token"] = []byte("new")
+			}, time.Minute, "request RequestChanged by seed",
+		},
+		"a seed that a token came of is not sent again, although nothing else tells of it": {
+			func(s *scene) { byRefreshToken(s); s.issue(noon, time.Hour) }, 45 * time.Minute, "wait 15m0s since AuthorizationRequired",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

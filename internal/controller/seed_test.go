@@ -2,6 +2,7 @@ package controller
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
@@ -172,4 +175,166 @@ func (r *rig) reach(host string) {
 	r.planner.platform = r.Platform
 	r.Vendors = oauth.NewClient(oauth.ClientOptions{AllowLoopback: true, InsecureHTTPHosts: r.Platform.InsecureHTTPHosts, Now: r.clock.Now})
 	r.t.Cleanup(r.Vendors.CloseIdleConnections)
+}
+
+// lookAt reconciles another OAuthToken of the rig.
+func (r *rig) lookAt(name string) {
+	r.t.Helper()
+	for range 2 {
+		_, _ = r.Reconcile(r.t.Context(), ctrl.Request{NamespacedName: client.ObjectKey{Namespace: someToken().Namespace, Name: name}})
+	}
+	r.Wait()
+}
+
+// share makes another OAuthToken with the same credentials.
+func (r *rig) share(name string, created time.Time) {
+	r.t.Helper()
+	other := someToken(func(o *v1alpha1.OAuthToken) {
+		o.Name, o.UID, o.CreationTimestamp = name, types.UID(name), metav1.NewTime(created)
+		o.Spec = *r.token().Spec.DeepCopy()
+	})
+	if err := r.api.Create(r.t.Context(), other); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// removeAll deletes Secrets, and the OAuthToken of that name, as the garbage collector does.
+func (r *rig) removeAll(name string, secrets ...string) {
+	r.t.Helper()
+	if name != "" {
+		gone := &v1alpha1.OAuthToken{ObjectMeta: metav1.ObjectMeta{Namespace: someToken().Namespace, Name: name}}
+		if err := r.api.Delete(r.t.Context(), gone); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	for _, secret := range secrets {
+		if err := r.api.Delete(r.t.Context(), r.secret(secret)); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+func (r *rig) reasonOf(name string) string {
+	r.t.Helper()
+	token := &v1alpha1.OAuthToken{}
+	if err := r.api.Get(r.t.Context(), client.ObjectKey{Namespace: someToken().Namespace, Name: name}, token); err != nil {
+		r.t.Fatal(err)
+	}
+	if c := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionReady); c != nil {
+		return c.Reason
+	}
+	return ""
+}
+
+func TestASeedIsNotSentAgainWhereTheStateSecretIsLost(t *testing.T) {
+	for name, also := range map[string]func(*rig){
+		"while its token is served": func(*rig) {},
+		"and then the target": func(r *rig) {
+			r.reconcile(2)
+			r.removeAll("", "api")
+		},
+		"and the target is renamed": func(r *rig) {
+			r.changeToken(func(o *v1alpha1.OAuthToken) { o.Spec.Target = &v1alpha1.Target{Name: "elsewhere"} })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newSeedRig(t)
+			r.reconcile(2)
+			r.removeAll("", "api"+v1alpha1.StateSecretSuffix)
+			also(r)
+			r.vendor.gives("second")
+			r.later(2 * time.Hour)
+			r.expect(1, "seed", "without the state Secret")
+			if got := r.reasonOf("api"); got != v1alpha1.ReasonAuthorizationRequired {
+				t.Errorf("reason %s", got)
+			}
+			r.changeSecret("client", func(s *corev1.Secret) { s.Data["refresh_token"] = []byte("fresh") })
+			r.later(time.Minute)
+			r.expect(2, "fresh", "with a new one")
+		})
+	}
+}
+
+func TestWhoSharesASeedDoesNotSendItWhenTheOtherIsGone(t *testing.T) {
+	for name, secrets := range map[string][]string{
+		"with its Secrets":       {"api", "api" + v1alpha1.StateSecretSuffix},
+		"and leaves its Secrets": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newSeedRig(t)
+			r.share("second", noon.Add(time.Second))
+			r.lookAt("second")
+			r.expect(0, "", "while the older has not sent it")
+			r.reconcile(2)
+			r.lookAt("second")
+			r.removeAll("api", secrets...)
+			r.vendor.gives("second")
+			r.clock.Step(2 * time.Hour)
+			r.lookAt("second")
+			if got := r.vendor.asked.Load(); got != 1 {
+				t.Errorf("%d requests, want the older's", got)
+			}
+			if got := r.reasonOf("second"); got != v1alpha1.ReasonAuthorizationRequired {
+				t.Errorf("reason %s", got)
+			}
+		})
+	}
+}
+
+// A seed that the older could not spend is the younger's once the older is gone.
+func TestASeedThatNobodyTookIsLeftToWhoSharesIt(t *testing.T) {
+	r := newSeedRig(t)
+	r.share("second", noon.Add(time.Second))
+	r.vendor.refuses("invalid_client")
+	r.reconcile(2)
+	r.lookAt("second")
+	r.removeAll("api", "api"+v1alpha1.StateSecretSuffix)
+	r.vendor.gives("first")
+	r.clock.Step(2 * time.Hour)
+	r.lookAt("second")
+	if got := r.reasonOf("second"); got != v1alpha1.ReasonTokenIssued {
+		t.Errorf("reason %s", got)
+	}
+}
+
+// After a restore, ages say nothing: whoever has sent a seed has what came of it.
+func TestWhoHasSentASeedKeepsItWhoeverIsOlder(t *testing.T) {
+	for name, lost := range map[string][]string{
+		"as its state Secret tells": nil,
+		"as its target tells":       {"api" + v1alpha1.StateSecretSuffix},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newSeedRig(t)
+			r.reconcile(2)
+			r.removeAll("", lost...)
+			r.share("older", noon.Add(-time.Hour))
+			r.clock.Step(10 * time.Minute)
+			r.lookAt("older")
+			r.expect(1, "seed", "after the look at the older")
+			if got := r.reasonOf("older"); got != v1alpha1.ReasonInvalidSpec {
+				t.Errorf("the older's reason is %s", got)
+			}
+			r.vendor.gives("second")
+			r.later(40 * time.Minute)
+			if lost == nil {
+				r.expect(2, "first", "at the renewal")
+			} else {
+				r.expect(1, "seed", "at the renewal")
+			}
+		})
+	}
+}
+
+func TestAStateSecretCallsThoseWhoShareItsSeed(t *testing.T) {
+	r := newSeedRig(t)
+	r.share("second", noon.Add(time.Second))
+	r.reconcile(2)
+	var called []string
+	for _, request := range r.affected(t.Context(), r.secret("api"+v1alpha1.StateSecretSuffix)) {
+		called = append(called, request.Name)
+	}
+	slices.Sort(called)
+	if want := []string{"api", "second"}; !slices.Equal(called, want) {
+		t.Errorf("called %v, want %v", called, want)
+	}
 }

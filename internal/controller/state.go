@@ -21,6 +21,7 @@ import (
 const (
 	keyRefreshInProgress = "refresh_in_progress"
 	keySpent             = "spent"
+	keySpentElsewhere    = "spent_elsewhere"
 	keyTakenBy           = "taken_by"
 	keyWarnings          = "warnings"
 )
@@ -38,6 +39,7 @@ type keepsake struct {
 	Previous     refreshToken   // the one before a first one from the credentials replaced it, until that proves good
 	Intent       *intent        // a use of the refresh token or a seed whose result is not known
 	Spent        []string       // hashes of seeds and assertions that were sent, oldest first
+	Elsewhere    []string       // hashes of seeds that other OAuthTokens have sent, oldest first
 	TakenBy      string         // the mark of who took a code or an assertion last (see unsent), until the next write
 	Warnings     []string       // expiry warnings already given for this refresh token
 	Consent      consent.Record // a person's consent, while it is asked for and after
@@ -83,11 +85,12 @@ func parseState(secret *corev1.Secret) keepsake {
 	}
 	text := func(key string) string { return string(secret.Data[key]) }
 	k := keepsake{
-		Previous: parseRefreshToken(secret.Data, prefixPrevious),
-		Spent:    strings.Fields(text(keySpent)),
-		TakenBy:  text(keyTakenBy),
-		Warnings: strings.Fields(text(keyWarnings)),
-		Consent:  consent.Parse(secret.Data[consent.Key]),
+		Previous:  parseRefreshToken(secret.Data, prefixPrevious),
+		Spent:     parseSpent(secret),
+		Elsewhere: strings.Fields(text(keySpentElsewhere)),
+		TakenBy:   text(keyTakenBy),
+		Warnings:  strings.Fields(text(keyWarnings)),
+		Consent:   consent.Parse(secret.Data[consent.Key]),
 	}
 	k = k.holding(parseRefreshToken(secret.Data, ""))
 	if raw, ok := secret.Data[keyRefreshInProgress]; ok {
@@ -98,6 +101,9 @@ func parseState(secret *corev1.Secret) keepsake {
 	}
 	return k
 }
+
+// parseSpent reads the hashes of what was spent.
+func parseSpent(secret *corev1.Secret) []string { return strings.Fields(string(secret.Data[keySpent])) }
 
 // data is the keepsake as it stands in a state Secret.
 func (k keepsake) data() map[string][]byte {
@@ -110,6 +116,7 @@ func (k keepsake) data() map[string][]byte {
 	k.held().put("", put)
 	k.Previous.put(prefixPrevious, put)
 	put(keySpent, strings.Join(k.Spent, "\n"))
+	put(keySpentElsewhere, strings.Join(k.Elsewhere, "\n"))
 	put(keyTakenBy, k.TakenBy)
 	put(keyWarnings, strings.Join(k.Warnings, "\n"))
 	put(consent.Key, string(k.Consent.Encode()))
@@ -132,12 +139,23 @@ func (k keepsake) spent(hash string) bool { return slices.Contains(k.Spent, hash
 
 // withSpent adds a hash to those that were sent.
 func (k keepsake) withSpent(hash string) keepsake {
-	if k.spent(hash) {
-		return k
-	}
-	k.Spent = append(slices.Clone(k.Spent), hash)
-	k.Spent = k.Spent[max(0, len(k.Spent)-maxSpent):]
+	k.Spent = withHash(k.Spent, hash)
 	return k
+}
+
+// withElsewhere adds a hash to those that another OAuthToken has sent, which is to be known when that one is gone.
+func (k keepsake) withElsewhere(hash string) keepsake {
+	k.Elsewhere = withHash(k.Elsewhere, hash)
+	return k
+}
+
+// withHash adds a hash at the end.
+func withHash(hashes []string, hash string) []string {
+	if slices.Contains(hashes, hash) {
+		return hashes
+	}
+	hashes = append(slices.Clone(hashes), hash)
+	return hashes[max(0, len(hashes)-maxSpent):]
 }
 
 // withoutSpent takes a hash back: what it stands for was not sent after all.
@@ -216,7 +234,7 @@ func stateSecret(token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) *c
 }
 
 func keepsakeKeys() []string {
-	keys := []string{keyRefreshInProgress, keySpent, keyTakenBy, keyWarnings, consent.Key}
+	keys := []string{keyRefreshInProgress, keySpent, keySpentElsewhere, keyTakenBy, keyWarnings, consent.Key}
 	for _, prefix := range []string{"", prefixPrevious} {
 		keys = append(keys, prefix+keyRefreshToken, prefix+keyRefreshTokenIssuedAt, prefix+keyRefreshTokenExpiresAt,
 			prefix+keyRefreshTokenLife, prefix+keyRefreshTokenBinding)

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -28,6 +29,7 @@ const (
 	indexTarget      = "target"      // of OAuthTokens with a target of another name: the target's
 	indexCredentials = "credentials" // of OAuthTokens: the credentials Secret's name
 	indexSeed        = "seed"        // of OAuthTokens that spend a first refresh token: the credentials Secret's name
+	indexSpent       = "spent"       // of state Secrets: the hashes of what was spent
 )
 
 // callBuffer is how many calls of the gate may wait for the work queue.
@@ -142,12 +144,20 @@ func index(ctx context.Context, indexer client.FieldIndexer) error {
 			return err
 		}
 	}
-	return indexer.IndexField(ctx, &corev1.Secret{}, indexOwner, func(o client.Object) []string {
-		if owner := ownerOf(o); owner != "" && owner != o.GetName() {
-			return []string{owner}
-		}
-		return nil
-	})
+	return errors.Join(
+		indexer.IndexField(ctx, &corev1.Secret{}, indexOwner, func(o client.Object) []string {
+			if owner := ownerOf(o); owner != "" && owner != o.GetName() {
+				return []string{owner}
+			}
+			return nil
+		}),
+		indexer.IndexField(ctx, &corev1.Secret{}, indexSpent, func(o client.Object) []string {
+			if secret, ok := o.(*corev1.Secret); ok && secret.Labels[v1alpha1.RoleLabel] == v1alpha1.RoleState {
+				return parseSpent(secret)
+			}
+			return nil
+		}),
+	)
 }
 
 // ownerOf is the name of the OAuthToken that a target Secret says it belongs to; empty: it is none.
@@ -166,7 +176,11 @@ func (r *Reconciler) affected(ctx context.Context, secret client.Object) []recon
 		r.addIndexed(ctx, keys, secret.GetNamespace(), name, secret.GetName())
 	}
 	if owner := secret.GetAnnotations()[v1alpha1.OwnerAnnotation]; owner != "" {
-		keys[types.NamespacedName{Namespace: secret.GetNamespace(), Name: owner}] = true
+		key := types.NamespacedName{Namespace: secret.GetNamespace(), Name: owner}
+		keys[key] = true
+		if secret.GetLabels()[v1alpha1.RoleLabel] == v1alpha1.RoleState {
+			r.addSharers(ctx, keys, key)
+		}
 	}
 	requests := make([]reconcile.Request, 0, len(keys))
 	for key := range keys {
@@ -222,5 +236,15 @@ func (r *Reconciler) addIndexed(ctx context.Context, keys map[types.NamespacedNa
 	}
 	for i := range list.Items {
 		keys[client.ObjectKeyFromObject(&list.Items[i])] = true
+	}
+}
+
+// addSharers adds those that would spend the same first refresh token as an OAuthToken, whose state Secret tells that it did: they note that,
+// since they may outlive it.
+func (r *Reconciler) addSharers(ctx context.Context, keys map[types.NamespacedName]bool, key types.NamespacedName) {
+	owner := &v1alpha1.OAuthToken{}
+	err := r.Client.Get(ctx, key, owner, client.DisableReadYourWritesConsistency, client.UnsafeDisableDeepCopy)
+	if err == nil && owner.Spec.GrantType == v1alpha1.GrantRefreshToken {
+		r.addIndexed(ctx, keys, key.Namespace, indexSeed, owner.Spec.CredentialsSecretRef.Name)
 	}
 }
