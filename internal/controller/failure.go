@@ -49,7 +49,8 @@ func (r *Reconciler) failed(ctx context.Context, o *observation, p *plan, err er
 	return outcome, nil
 }
 
-// undeclared tells of a state Secret that can't be written. An unlabelled Secret of its name is not in the cache, and shows only now.
+// undeclared tells of a state Secret that can't be written. An unlabelled Secret of its name is not in the cache, and shows only now. Where it
+// is ours, it gets its label back, and the next look goes on with what it holds.
 func (r *Reconciler) undeclared(ctx context.Context, o *observation, p *plan, err error) (*result, error) {
 	if refusesWrite(err) {
 		outcome := p.unchanged(o)
@@ -64,10 +65,13 @@ func (r *Reconciler) undeclared(ctx context.Context, o *observation, p *plan, er
 		return nil, err
 	}
 	live, unread := r.liveSecret(ctx, stateKey(o.token))
-	if unread != nil || live == nil || isOurState(o.token, live) {
+	if unread != nil || live == nil {
 		return nil, err
 	}
 	o.state = live
+	if isOurState(o.token, live) {
+		return nil, errors.Join(err, r.keepStateMarks(ctx, o))
+	}
 	outcome := p.unchanged(o)
 	outcome.problem = stateConflict(o)
 	outcome.at = earliest(p.expiry(r.Clock.Now()), r.Clock.Now().Add(outcome.problem.recheck))

@@ -113,7 +113,7 @@ func (r *Reconciler) queue(o *observation, p *plan) {
 
 // carryOut does what a plan says.
 func (r *Reconciler) carryOut(ctx context.Context, o *observation, p *plan) (*result, error) {
-	if err := r.keepStateOwner(ctx, o); err != nil && p.step != stepWrite { // the target is mended whatever else is wrong
+	if err := r.keepStateMarks(ctx, o); err != nil && p.step != stepWrite { // the target is mended whatever else is wrong
 		return r.undeclared(ctx, o, p, err)
 	}
 	switch p.step {

@@ -191,8 +191,14 @@ func (r *Reconciler) ownedTargets(ctx context.Context, token *v1alpha1.OAuthToke
 	return append(owned.Items, *namesake), nil
 }
 
+// observeState finds the state Secret. One that lost its label is not in the cache: where status tells of what it holds, the API server is asked.
 func (r *Reconciler) observeState(ctx context.Context, o *observation) (err error) {
-	o.state, err = r.cachedSecret(ctx, client.ObjectKey{Namespace: o.token.Namespace, Name: stateName(o.token)})
+	if o.state, err = r.cachedSecret(ctx, stateKey(o.token)); err != nil || o.state != nil {
+		return err
+	}
+	if o.token.Status.RefreshToken != nil || o.token.Status.Authorization != nil {
+		o.state, err = r.liveSecret(ctx, stateKey(o.token))
+	}
 	return err
 }
 

@@ -45,7 +45,8 @@ func TestProblemsNameTheirRemedy(t *testing.T) {
 			"kubectl annotate secret api -n shop tokensync.dev/adopt-by=api",
 		},
 		"a foreign Secret has the state Secret's name": {
-			stateConflict(&observation{token: subject(), state: named("api-oauth-state")}), v1alpha1.ReasonSecretConflict, "rename or delete it",
+			stateConflict(&observation{token: subject(), state: named("api-oauth-state")}), v1alpha1.ReasonSecretConflict,
+			"kubectl -n shop label secret api-oauth-state tokensync.dev/role=state",
 		},
 		"an older OAuthToken has the target": {
 			conflictProblem(&observation{token: subject(func(o *v1alpha1.OAuthToken) { o.CreationTimestamp = metav1.NewTime(noon) }), rivals: []claim{{name: "older"}}}),

@@ -168,14 +168,14 @@ func (s *saver) mark(uid types.UID, saving bool) {
 	}
 }
 
-// keepStateOwner lets the state Secret go with the OAuthToken, or stay, as the spec now says.
-func (r *Reconciler) keepStateOwner(ctx context.Context, o *observation) error {
-	if o.saving || o.state == nil || !isOurState(o.token, o.state) || owned(o.token, o.state) {
+// keepStateMarks lets the state Secret go with the OAuthToken, or stay, as the spec now says, and have the label by which it is found.
+func (r *Reconciler) keepStateMarks(ctx context.Context, o *observation) error {
+	if o.saving || o.state == nil || !isOurState(o.token, o.state) || owned(o.token, o.state) && isLabelledState(o.state) {
 		return nil
 	}
 	written, err := writeState(ctx, r.Client, o.token, o.state, parseState(o.state))
 	if err != nil {
-		return fmt.Errorf("write the owner of the state Secret: %w", err)
+		return fmt.Errorf("write owner and label of the state Secret: %w", err)
 	}
 	o.state = written
 	return nil

@@ -70,11 +70,22 @@ const graceAfterDeadline = time.Minute
 // stateName is the name of an OAuthToken's state Secret.
 func stateName(token *v1alpha1.OAuthToken) string { return token.Name + v1alpha1.StateSecretSuffix }
 
-// isOurState tells whether a Secret is the state Secret of an OAuthToken, or of one of its name before.
+// isOurState tells whether a Secret is the state Secret of an OAuthToken, or of one of its name before. Any one of the marks may have been
+// removed by somebody, and what it holds may be the only refresh token.
 func isOurState(token *v1alpha1.OAuthToken, secret *corev1.Secret) bool {
-	controller := metav1.GetControllerOf(secret)
-	return secret.Labels[v1alpha1.RoleLabel] == v1alpha1.RoleState && secret.Annotations[v1alpha1.OwnerAnnotation] == token.Name &&
-		(controller == nil || isOAuthToken(controller, token.Name))
+	controller, owner := metav1.GetControllerOf(secret), secret.Annotations[v1alpha1.OwnerAnnotation]
+	switch {
+	case owner != "" && owner != token.Name, controller != nil && !isOAuthToken(controller, token.Name):
+		return false
+	case controller != nil && controller.UID == token.UID:
+		return true
+	}
+	return owner == token.Name && (isLabelledState(secret) || secret.Labels[managedByLabel] == fieldManager)
+}
+
+// isLabelledState tells whether a Secret has the label by which the cache holds it.
+func isLabelledState(secret *corev1.Secret) bool {
+	return secret.Labels[v1alpha1.RoleLabel] == v1alpha1.RoleState
 }
 
 // parseState reads a state Secret. What can't be read is taken as absent, but an intent that can't be read as one without end: a
@@ -251,7 +262,10 @@ func merge(into, from map[string]string) map[string]string {
 	return merged
 }
 
-// foreignState says what to do about a Secret that has the state Secret's name.
+// foreignState says what to do about a Secret that has the state Secret's name. It may be one that lost all its marks.
 func foreignState(token *v1alpha1.OAuthToken) string {
-	return fmt.Sprintf("Secret %q has the name of this OAuthToken's state Secret and is not Tokensync's: rename or delete it", stateName(token))
+	return fmt.Sprintf("Secret %[1]q has the name of this OAuthToken's state Secret and no mark of Tokensync. Where it has the key %[3]s, it may hold the only "+
+		"refresh token: give it back with: kubectl -n %[2]s label secret %[1]s %[4]s=%[5]s && kubectl -n %[2]s annotate secret %[1]s %[6]s=%[7]s. "+
+		"Otherwise store it under another name", stateName(token), token.Namespace, keyRefreshToken, v1alpha1.RoleLabel, v1alpha1.RoleState,
+		v1alpha1.OwnerAnnotation, token.Name)
 }

@@ -143,7 +143,15 @@ func TestOnlyTheOperatorsSecretIsAState(t *testing.T) {
 		"as the operator wrote it":             {func(*corev1.Secret) {}, true},
 		"kept by Retain":                       {func(s *corev1.Secret) { s.OwnerReferences = nil }, true},
 		"of an OAuthToken of this name before": {func(s *corev1.Secret) { s.OwnerReferences[0].UID = "before" }, true},
-		"without the label":                    {func(s *corev1.Secret) { s.Labels = nil }, false},
+		"without labels":                       {func(s *corev1.Secret) { s.Labels = nil }, true},
+		"with nothing but its owner":           {func(s *corev1.Secret) { s.Labels, s.Annotations = nil, nil }, true},
+		"kept by Retain, without the role": {func(s *corev1.Secret) {
+			s.OwnerReferences = nil
+			delete(s.Labels, v1alpha1.RoleLabel)
+		}, true},
+		"kept by Retain, without labels":       {func(s *corev1.Secret) { s.OwnerReferences, s.Labels = nil, nil }, false},
+		"without any mark":                     {func(s *corev1.Secret) { s.OwnerReferences, s.Labels, s.Annotations = nil, nil, nil }, false},
+		"of a former one, without other marks": {func(s *corev1.Secret) { s.OwnerReferences[0].UID, s.Annotations = "before", nil }, false},
 		"of another OAuthToken":                {func(s *corev1.Secret) { s.Annotations[v1alpha1.OwnerAnnotation] = "other" }, false},
 		"controlled by somebody else":          {func(s *corev1.Secret) { s.OwnerReferences[0].Kind = "Certificate" }, false},
 	} {
