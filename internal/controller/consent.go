@@ -36,6 +36,9 @@ func consentWanted(now time.Time, token *v1alpha1.OAuthToken, flow *oauth.Flow, 
 	if soon := consentSoon(keep); soon.IsZero() || now.Before(soon) {
 		return nil
 	}
+	if ended(now, keep) {
+		return personNeeded(flow, v1alpha1.ReasonRefreshTokenExpired)
+	}
 	return &problem{
 		reason: v1alpha1.ReasonAuthorizationRequired, authorize: true,
 		message: "the refresh token ends soon: open the address in status.authorization.url before it does",

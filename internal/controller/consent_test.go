@@ -116,7 +116,11 @@ func TestPlansWithAPersonsConsent(t *testing.T) {
 		},
 		"past the refresh token's end there is no other way": {
 			func(s *scene) { s.issue(noon.Add(30*day), hour) }, 30*day + renewal,
-			"wait 15m0s since " + v1alpha1.ReasonRefreshTokenExpired, "somebody must authorize",
+			"wait 15m0s since " + v1alpha1.ReasonRefreshTokenExpired, "the refresh token is past its end: somebody must authorize",
+		},
+		"past its end, and before the token that is served is due, it does not end soon": {
+			func(s *scene) { s.issue(noon.Add(30*day), hour) }, 30*day + time.Minute, "wait 38m34s",
+			"the refresh token is past its end: somebody must authorize",
 		},
 		"scopes that were added need consent": {
 			func(s *scene) { s.keep(func(k *keepsake) { k.Consent.Scopes = []string{"other"} }) }, time.Minute, "wait 38m34s", "scopes were added",

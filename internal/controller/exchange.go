@@ -130,14 +130,14 @@ func primaryExchange(flow *oauth.Flow, k keepsake) (exchange, *problem) {
 
 // personNeeded is the problem that only a person's consent, or a refresh token obtained by one, ends.
 func personNeeded(flow *oauth.Flow, reason string) *problem {
-	message := "somebody must authorize: open the address in status.authorization.url"
+	why, remedy := "", "somebody must authorize: open the address in status.authorization.url"
 	if flow.Grant == oauth.RefreshToken {
-		message = "the refresh token was used up or is refused: put a new one under the key refresh_token of the credentials Secret"
-		if reason == v1alpha1.ReasonRefreshTokenExpired {
-			message = "the refresh token is past its end: put a new one under the key refresh_token of the credentials Secret"
-		}
+		why, remedy = "the refresh token was used up or is refused: ", "put a new one under the key refresh_token of the credentials Secret"
 	}
-	return &problem{reason: reason, message: message, authorize: true}
+	if reason == v1alpha1.ReasonRefreshTokenExpired {
+		why = "the refresh token is past its end: "
+	}
+	return &problem{reason: reason, message: why + remedy, authorize: true}
 }
 
 func later(a, b time.Time) time.Time {

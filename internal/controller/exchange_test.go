@@ -3,6 +3,7 @@ package controller
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -235,6 +236,10 @@ func TestThePersonNeededIsToldWhatToDo(t *testing.T) {
 		"a browser": {
 			oauth.AuthorizationCode, v1alpha1.ReasonAuthorizationRequired, "somebody must authorize: open the address in status.authorization.url",
 		},
+		"a browser, after the end": {
+			oauth.AuthorizationCode, v1alpha1.ReasonRefreshTokenExpired,
+			"the refresh token is past its end: somebody must authorize: open the address in status.authorization.url",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := personNeeded(flowOf(t, test.grant), test.reason)
@@ -322,6 +327,28 @@ func TestWhatIsKeptAfterAnAnswer(t *testing.T) {
 				keyRefreshToken, "rotated", keyRefreshTokenIssuedAt, formatTime(noon), keyRefreshTokenExpiresAt, formatTime(answered.Add(time.Hour)),
 				keyRefreshTokenLife, "1h0m0s", keyRefreshTokenBinding, bound, keyWarnings, "given",
 			),
+		},
+		"an end that is told without a new refresh token is the old one's": {
+			password, byRefresh, held,
+			oauth.Token{RefreshTokenLifetime: time.Hour},
+			nil,
+			text(
+				keyRefreshToken, "kept", keyRefreshTokenIssuedAt, formatTime(noon), keyRefreshTokenExpiresAt, formatTime(answered.Add(time.Hour)),
+				keyRefreshTokenLife, "1h0m0s", keyRefreshTokenBinding, bound, keyWarnings, "given",
+			),
+		},
+		"an end that comes with another grant's token says nothing of the refresh token that is kept": {
+			password, byGrant, keepsake{RefreshToken: held.RefreshToken, IssuedAt: noon, ExpiresAt: end, Binding: "another"},
+			oauth.Token{RefreshTokenLifetime: time.Hour},
+			nil,
+			text(append(slices.Clone(first[:4]), keyRefreshTokenBinding, "another", keyRefreshToken, "kept")...),
+		},
+		"an end that is not told again stands, and does not slide": {
+			password, byRefresh,
+			keepsake{RefreshToken: held.RefreshToken, IssuedAt: noon, ExpiresAt: end, Life: 720 * time.Hour, Binding: bound},
+			oauth.Token{RefreshToken: oauth.NewSensitive("rotated")},
+			nil,
+			text(append(first, keyRefreshToken, "rotated")...),
 		},
 		"a grant's first refresh token is kept with the end that the user states": {
 			password, byGrant,

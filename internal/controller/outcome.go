@@ -199,15 +199,18 @@ func keepsakeAfter(o *observation, p *plan, token *oauth.Token) keepsake {
 	if p.exchange.attempt != nil {
 		keep = keep.completed(o, p, token)
 	}
-	if token.RefreshToken.IsEmpty() || !keepsRefreshTokens(p.flow) {
-		return keep
+	given := !token.RefreshToken.IsEmpty() && keepsRefreshTokens(p.flow)
+	if given {
+		keep.RefreshToken, keep.Binding, keep.Previous = token.RefreshToken, binding(p.flow), refreshToken{}
 	}
-	keep.RefreshToken, keep.Binding, keep.Previous = token.RefreshToken, binding(p.flow), refreshToken{}
-	if !refreshed {
+	if given && !refreshed {
 		keep = keep.granted(token.RequestedAt, refreshTokenLifetime(o.token, p.flow))
 	}
-	if token.RefreshTokenLifetime > 0 { // only the answer may move the end
+	switch { // only an answer about this refresh token may move its end
+	case token.RefreshTokenLifetime > 0 && (given || refreshed):
 		keep = keep.ending(token.RequestedAt.Add(token.RefreshTokenLifetime), token.RefreshTokenLifetime)
+	case refreshed: // an end that is not told anew does not move
+		keep.Life = 0
 	}
 	return keep
 }
@@ -218,6 +221,18 @@ func refreshTokenLifetime(token *v1alpha1.OAuthToken, flow *oauth.Flow) time.Dur
 		stated = token.Spec.Renewal.RefreshTokenLifetime.Value()
 	}
 	return cmp.Or(stated, flow.RefreshTokenLifetime())
+}
+
+// withStatedEnd fills in an end that nobody knew when the refresh token came, and the user has stated since.
+func (k keepsake) withStatedEnd(token *v1alpha1.OAuthToken, flow *oauth.Flow) keepsake {
+	known := k.RefreshToken.IsEmpty() || k.IssuedAt.IsZero() || !k.ExpiresAt.IsZero()
+	if known || token.Spec.Renewal == nil || flow == nil || !belongs(flow, k) {
+		return k
+	}
+	if life := token.Spec.Renewal.RefreshTokenLifetime.Value(); life > 0 {
+		k.ExpiresAt = k.IssuedAt.Add(life)
+	}
+	return k
 }
 
 // keepsRefreshTokens is false for grants that can be repeated at will with nothing but the client's own secret: RFC 6749, section 4.4.3,

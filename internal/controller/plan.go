@@ -56,6 +56,7 @@ func (p planner) plan(now time.Time, o *observation, paused func(*oauth.Flow) ti
 	result.flow, result.problem = p.resolve(o, settings)
 	result.fingerprint = p.fingerprint(settings, result.flow)
 	result.noteSeed(o)
+	result.keep = result.keep.withStatedEnd(o.token, result.flow)
 	result.tidyConsent(now)
 	if conflict := firstProblem(conflictProblem(o), result.stateConflict(o)); conflict != nil {
 		result.holdAsItIs(o) // what pods mount is still there

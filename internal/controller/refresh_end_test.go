@@ -29,6 +29,47 @@ func TestAnEndThatMovesWithEachRefreshIsTakenAsALife(t *testing.T) {
 	}
 }
 
+func TestAnEndThatIsStatedLaterFillsOneThatIsNotKnown(t *testing.T) {
+	monthly := func(o *v1alpha1.OAuthToken) {
+		o.Spec.Renewal = &v1alpha1.Renewal{RefreshTokenLifetime: new(v1alpha1.Duration("720h"))}
+	}
+	flow := flowOf(t, oauth.AuthorizationCode)
+	kept := keepsake{RefreshToken: oauth.NewSensitive("kept"), IssuedAt: noon, Binding: binding(flow)}
+	with := func(change func(*keepsake)) keepsake { k := kept; change(&k); return k }
+	for name, test := range map[string]struct {
+		token *v1alpha1.OAuthToken
+		keep  keepsake
+		want  time.Time
+	}{
+		"not known":                {someToken(monthly), kept, noon.Add(720 * time.Hour)},
+		"known":                    {someToken(monthly), with(func(k *keepsake) { k.ExpiresAt = noon.Add(time.Hour) }), noon.Add(time.Hour)},
+		"not stated":               {someToken(), kept, time.Time{}},
+		"of another client":        {someToken(monthly), with(func(k *keepsake) { k.Binding = "another" }), time.Time{}},
+		"since when, is not known": {someToken(monthly), with(func(k *keepsake) { k.IssuedAt = time.Time{} }), time.Time{}},
+		"of none":                  {someToken(monthly), keepsake{IssuedAt: noon}, time.Time{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := test.keep.withStatedEnd(test.token, flow).ExpiresAt; !got.Equal(test.want) {
+				t.Errorf("the end is %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+// The first answer states an end, and the refreshes after it don't: a person is asked in time.
+func TestAnEndThatIsToldOnceIsALinksReason(t *testing.T) {
+	s := newConsentScene(t)
+	life := 720 * time.Hour
+	s.keep(func(k *keepsake) { *k = k.granted(noon, 0).ending(noon.Add(life), life) })
+	p := &plan{flow: s.flow(), keep: parseState(s.seen.state), exchange: exchange{means: byRefresh}}
+	if soon := consentSoon(p.keep); soon.IsZero() {
+		p.keep = keepsakeAfter(s.seen, p, &oauth.Token{RefreshToken: oauth.NewSensitive("rotated"), RequestedAt: noon.Add(time.Hour)})
+	}
+	if soon, want := consentSoon(p.keep), noon.Add(life-consentLead); !soon.Equal(want) {
+		t.Errorf("consent is asked for at %s, want %s", soon, want)
+	}
+}
+
 func TestARefreshTokenThatDiesOfDisuseIsUsedBefore(t *testing.T) {
 	token := &v1alpha1.OAuthToken{ObjectMeta: metav1.ObjectMeta{Name: "api", UID: "1"}}
 	held := &record{IssuedAt: noon, ExpiresAt: noon.Add(24 * time.Hour)}
@@ -89,5 +130,19 @@ func TestTheKeysAnnotationIsNotQuoted(t *testing.T) {
 	}
 	if text := strings.Join(faults, "; "); strings.Contains(text, "S3cr3tValue") || strings.Contains(text, "abc") {
 		t.Errorf("%q quotes the annotation, where somebody put the value itself", text)
+	}
+}
+
+func TestAnEndThatIsStatedLaterIsShownAndKept(t *testing.T) {
+	r := newSeedRig(t)
+	r.reconcile(2)
+	r.changeToken(func(o *v1alpha1.OAuthToken) {
+		o.Spec.Renewal = &v1alpha1.Renewal{RefreshTokenLifetime: new(v1alpha1.Duration("720h"))}
+	})
+	r.later(time.Minute)
+	r.expect(1, "seed", "after the end was stated")
+	want := noon.Add(720 * time.Hour)
+	if status := r.token().Status.RefreshToken; status == nil || status.ExpiresAt == nil || !status.ExpiresAt.Time.Equal(want) || !r.stored("api").ExpiresAt.Equal(want) {
+		t.Errorf("status %+v, and %v is kept; want %s", status, texts(r.stored("api")), want)
 	}
 }
