@@ -84,6 +84,9 @@ func (t *trial) resolve() {
 	if t.secret == nil {
 		return
 	}
+	if lacking := flow.Lacking(); lacking != nil {
+		t.addReason("credentials", string(lacking.Reason), lacking.Error())
+	}
 	t.add(fine, "credentials", "Secret %q; used of it: %s", t.secret.Name, strings.Join(flow.UsedCredentials, ", "))
 	t.add(fine, "vendor", "%s, grant %s", flow.Vendor.Title, flow.Grant)
 	if flow.Grant == oauth.Password {

@@ -66,6 +66,8 @@ func chooseExchange(now time.Time, flow *oauth.Flow, o *observation, k keepsake,
 		switch {
 		case claimed != nil:
 			obstacle = claimed
+		case flow.Grant == oauth.RefreshToken && k.RefreshToken.IsEmpty() && len(k.Spent) == 0 && flow.Lacking() != nil:
+			obstacle = configProblem(flow.Lacking())
 		case obstacle == nil || k.RefreshToken.IsEmpty():
 		case flow.Grant == oauth.RefreshToken && !belongs(flow, k):
 			obstacle.message = "the refresh token that is kept is of another client_id or token endpoint than are stated now: state those again, " +
@@ -112,6 +114,9 @@ func primaryExchange(flow *oauth.Flow, k keepsake) (exchange, *problem) {
 		return exchange{means: byGrant}, nil
 	case oauth.SAML2Bearer:
 		assertion, ready := flow.ReadyAssertion()
+		if lacking := flow.Lacking(); lacking != nil {
+			return exchange{}, &problem{reason: v1alpha1.ReasonAwaitingCredentials, message: lacking.Error(), waiting: true}
+		}
 		if ready && k.spent(spentHash(assertion.Reveal())) {
 			return exchange{}, &problem{
 				reason:  v1alpha1.ReasonAwaitingCredentials,

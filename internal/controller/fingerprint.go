@@ -38,6 +38,7 @@ type fingerprint struct {
 	keyID       string // tells a lost key from a changed request
 	spec        string
 	credentials string // empty: the credentials are not known
+	alike       string // of credentials that differ in no more than that one that was sent, and serves no more, is there or not; empty: none
 }
 
 // statement is the part of a spec that shapes requests, in a form that must never change: neither Go names nor the catalogue's
@@ -113,7 +114,7 @@ func (f fingerprint) sameSpec(recorded string) bool {
 // same tells whether recorded belongs to the spec and the credentials of f, as far as these are known.
 func (f fingerprint) same(recorded string) bool {
 	r, ok := parseFingerprint(recorded)
-	return !ok || r.keyID != f.keyID || r.spec == f.spec && (f.credentials == "" || r.credentials == f.credentials)
+	return !ok || r.keyID != f.keyID || r.spec == f.spec && (f.credentials == "" || r.credentials == f.credentials || f.alike != "" && r.credentials == f.alike)
 }
 
 // equal tells whether recorded was certainly made of the spec and the credentials of f.

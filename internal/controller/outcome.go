@@ -238,8 +238,8 @@ func (k keepsake) withStatedEnd(token *v1alpha1.OAuthToken, flow *oauth.Flow) ke
 // keepsRefreshTokens is false for grants that can be repeated at will with nothing but the client's own secret: RFC 6749, section 4.4.3,
 // has them give no refresh token, and one more secret in the cluster would gain nothing.
 func keepsRefreshTokens(flow *oauth.Flow) bool {
-	_, ready := flow.ReadyAssertion()
-	return flow.Grant != oauth.ClientCredentials && (flow.Grant != oauth.SAML2Bearer || ready)
+	once, _ := flow.Once()
+	return flow.Grant != oauth.ClientCredentials && (flow.Grant != oauth.SAML2Bearer || once != "")
 }
 
 // refused tells of an API server that does not let the target be written.

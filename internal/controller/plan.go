@@ -37,6 +37,7 @@ type plan struct {
 	answered bool       // what is written is the vendor's answer, not a repair
 	exchange exchange   // with stepRequest
 	declared bool       // that its credential is being spent stands in the state Secret
+	twins    twins      // with a credential that can be sent once
 	decision renewal.Decision
 }
 
@@ -56,6 +57,7 @@ func (p planner) plan(now time.Time, o *observation, paused func(*oauth.Flow) ti
 	result.flow, result.problem = p.resolve(o, settings)
 	result.fingerprint = p.fingerprint(settings, result.flow)
 	result.noteSeed(o)
+	result.liken(p.hasher, settings)
 	result.keep = result.keep.withStatedEnd(o.token, result.flow)
 	result.tidyConsent(now)
 	if conflict := firstProblem(conflictProblem(o), result.stateConflict(o)); conflict != nil {

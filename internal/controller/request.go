@@ -140,6 +140,9 @@ func (r *Reconciler) declare(ctx context.Context, o *observation, p *plan) (time
 	if p.exchange.means == bySeed {
 		keep = keep.withSeed(p.exchange.credential, hash, binding(p.flow), now, refreshTokenLifetime(o.token, p.flow))
 	}
+	if p.exchange.means == bySeed || p.exchange.means == byAssertion {
+		keep.Twins = p.twins
+	}
 	mark := r.unsent.begin(o.token.UID, p.exchange)
 	switch p.exchange.means {
 	case byAssertion:

@@ -22,6 +22,7 @@ const (
 	keyRefreshInProgress = "refresh_in_progress"
 	keySpent             = "spent"
 	keySpentElsewhere    = "spent_elsewhere"
+	keyTwins             = "request_hash_twins"
 	keyTakenBy           = "taken_by"
 	keyWarnings          = "warnings"
 )
@@ -40,6 +41,7 @@ type keepsake struct {
 	Intent       *intent        // a use of the refresh token or a seed whose result is not known
 	Spent        []string       // hashes of seeds and assertions that were sent, oldest first
 	Elsewhere    []string       // hashes of seeds that other OAuthTokens have sent, oldest first
+	Twins        twins          // of the credentials with which one was sent last that can be sent once
 	TakenBy      string         // the mark of who took a code or an assertion last (see unsent), until the next write
 	Warnings     []string       // expiry warnings already given for this refresh token
 	Consent      consent.Record // a person's consent, while it is asked for and after
@@ -99,6 +101,7 @@ func parseState(secret *corev1.Secret) keepsake {
 		Previous:  parseRefreshToken(secret.Data, prefixPrevious),
 		Spent:     parseSpent(secret),
 		Elsewhere: strings.Fields(text(keySpentElsewhere)),
+		Twins:     parseTwins(text(keyTwins)),
 		TakenBy:   text(keyTakenBy),
 		Warnings:  strings.Fields(text(keyWarnings)),
 		Consent:   consent.Parse(secret.Data[consent.Key]),
@@ -128,6 +131,7 @@ func (k keepsake) data() map[string][]byte {
 	k.Previous.put(prefixPrevious, put)
 	put(keySpent, strings.Join(k.Spent, "\n"))
 	put(keySpentElsewhere, strings.Join(k.Elsewhere, "\n"))
+	put(keyTwins, k.Twins.String())
 	put(keyTakenBy, k.TakenBy)
 	put(keyWarnings, strings.Join(k.Warnings, "\n"))
 	put(consent.Key, string(k.Consent.Encode()))
@@ -245,7 +249,7 @@ func stateSecret(token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) *c
 }
 
 func keepsakeKeys() []string {
-	keys := []string{keyRefreshInProgress, keySpent, keySpentElsewhere, keyTakenBy, keyWarnings, consent.Key}
+	keys := []string{keyRefreshInProgress, keySpent, keySpentElsewhere, keyTwins, keyTakenBy, keyWarnings, consent.Key}
 	for _, prefix := range []string{"", prefixPrevious} {
 		keys = append(keys, prefix+keyRefreshToken, prefix+keyRefreshTokenIssuedAt, prefix+keyRefreshTokenExpiresAt,
 			prefix+keyRefreshTokenLife, prefix+keyRefreshTokenBinding)

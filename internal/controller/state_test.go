@@ -46,7 +46,7 @@ func fullKeepsake() keepsake {
 			IssuedAt: noon.Add(-24 * time.Hour), ExpiresAt: noon.Add(time.Hour), Life: time.Hour,
 		},
 		Intent: &intent{Deadline: noon.Add(sendWithin), Credential: "hash"},
-		Spent:  []string{"first", "second"}, Elsewhere: []string{"theirs"}, TakenBy: "mark", Warnings: []string{"refresh-token/1/24h0m0s"},
+		Spent:  []string{"first", "second"}, Elsewhere: []string{"theirs"}, Twins: twins{"without", "with"}, TakenBy: "mark", Warnings: []string{"refresh-token/1/24h0m0s"},
 		Consent: consent.Record{Subject: "ada", Scopes: []string{"users"}},
 	}
 }

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -76,6 +77,9 @@ func (f *Flow) WithMetadata(m *Metadata) (*Flow, error) {
 // TokenRequest is the grant's own request. With SAML2Bearer it holds an assertion that is signed at this call, or the ready one
 // from the credentials (see ReadyAssertion). The error is a *ConfigError.
 func (f *Flow) TokenRequest(now time.Time) (*Request, error) {
+	if lacking := f.Lacking(); lacking != nil {
+		return nil, lacking
+	}
 	parameters, err := grantOf(f.Grant).parameters(f, now)
 	if err != nil {
 		return nil, err
@@ -124,6 +128,38 @@ func (f *Flow) FailureHint(failure string) string { return f.Vendor.FailureHints
 func (f *Flow) RefreshTokenRotation() Rotation {
 	return cmp.Or(f.Vendor.RefreshTokenRotation, RotationUnknown)
 }
+
+// Once is what the credentials hold, or would hold, that can be sent once, with its key; key is empty where nothing is. The value is empty where
+// it is not there: what was sent may be tidied away, as long as what came of it serves.
+func (f *Flow) Once() (key string, value Sensitive) {
+	assertion, ready := f.ReadyAssertion()
+	switch {
+	case f.Grant == RefreshToken:
+		return "refresh_token", f.settings.Credentials["refresh_token"]
+	case ready || f.AwaitsAssertion():
+		return "assertion", assertion
+	}
+	return "", Sensitive{}
+}
+
+// Lacking is what the grant's own request lacks of what can be sent once; nil: nothing.
+func (f *Flow) Lacking() *ConfigError {
+	var faults faults
+	switch key, value := f.Once(); {
+	case key == "" || !value.IsEmpty():
+		return nil
+	case key == "assertion":
+		faults.addCredentials("the credentials Secret holds no SAML assertion: put a fresh one under the key assertion, or let one be signed with " +
+			"saml_signing_key, saml_signing_certificate and spec.saml2Bearer")
+	default:
+		faults.addMissing([]string{key})
+	}
+	lacking, _ := errors.AsType[*ConfigError](faults.err())
+	return lacking
+}
+
+// AwaitsAssertion tells whether an assertion is to come with the credentials, and is not there.
+func (f *Flow) AwaitsAssertion() bool { return f.Grant == SAML2Bearer && f.settings.awaitsAssertion() }
 
 // ReadyAssertion is the assertion from the credentials, where this flow sends one. Such an assertion serves once.
 func (f *Flow) ReadyAssertion() (Sensitive, bool) {

@@ -7,8 +7,9 @@ import (
 
 // grant is what a grant type demands and adds to the token request.
 type grant interface {
-	// keys are the keys of the credentials Secret that it needs beside those of client authentication, given what is there.
-	keys(Credentials) []string
+	// keys are the keys of the credentials Secret that it needs beside those of client authentication, given what is there. Without
+	// credentials they are those that a Secret is to be made with.
+	keys(Settings) []string
 	// check finds what is wrong with the settings that only this grant has. It is called with credentials.
 	check(Settings, *faults)
 	// parameters are those of the token request, grant_type included. The error is a *ConfigError.

@@ -9,7 +9,7 @@ import (
 // Implicit (section 4.2). It has no token request of its own; see AuthorizationRequest and CodeRequest.
 type interactiveGrant struct{}
 
-func (interactiveGrant) keys(Credentials) []string { return nil }
+func (interactiveGrant) keys(Settings) []string { return nil }
 
 func (interactiveGrant) check(Settings, *faults) {}
 

@@ -5,7 +5,7 @@ import "time"
 // clientCredentialsGrant asks with nothing but the client's own credentials (RFC 6749, section 4.4.2).
 type clientCredentialsGrant struct{}
 
-func (clientCredentialsGrant) keys(Credentials) []string { return nil }
+func (clientCredentialsGrant) keys(Settings) []string { return nil }
 
 func (clientCredentialsGrant) check(Settings, *faults) {}
 

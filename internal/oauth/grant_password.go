@@ -6,7 +6,7 @@ import "time"
 // offer nothing else.
 type passwordGrant struct{}
 
-func (passwordGrant) keys(Credentials) []string { return []string{"username", "password"} }
+func (passwordGrant) keys(Settings) []string { return []string{"username", "password"} }
 
 func (passwordGrant) check(Settings, *faults) {}
 

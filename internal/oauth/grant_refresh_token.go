@@ -5,7 +5,14 @@ import "time"
 // refreshTokenGrant begins with a refresh token that was obtained elsewhere (RFC 6749, section 6).
 type refreshTokenGrant struct{}
 
-func (refreshTokenGrant) keys(Credentials) []string { return []string{"refresh_token"} }
+// keys leaves out a refresh token that is not there: once it was spent, only what came of it is needed, and it may be tidied away. Whether it
+// is missing is for whoever keeps that (see Lacking).
+func (refreshTokenGrant) keys(s Settings) []string {
+	if s.Credentials != nil && s.Credentials["refresh_token"].IsEmpty() {
+		return nil
+	}
+	return []string{"refresh_token"}
+}
 
 func (refreshTokenGrant) check(Settings, *faults) {}
 

@@ -25,18 +25,35 @@ func (c Credentials) readyAssertion() (Sensitive, bool) {
 	return NewSensitive(assertion), assertion != ""
 }
 
-func (saml2BearerGrant) keys(credentials Credentials) []string {
-	if _, ready := credentials.readyAssertion(); ready {
+// signs tells whether there is anything to sign an assertion with.
+func (c Credentials) signs() bool {
+	return !c["saml_signing_key"].IsEmpty() || !c["saml_signing_certificate"].IsEmpty()
+}
+
+// awaitsAssertion tells whether neither an assertion is there nor anything stated by which one could be made: it was sent and tidied away, or is
+// still to come.
+func (s Settings) awaitsAssertion() bool {
+	_, ready := s.Credentials.readyAssertion()
+	stated := s.SAML2Bearer
+	return s.Credentials != nil && !ready && !s.Credentials.signs() && stated.Issuer+stated.Subject+stated.Audience+stated.Recipient == "" &&
+		len(stated.Attributes) == 0 && stated.Lifetime == 0
+}
+
+func (saml2BearerGrant) keys(s Settings) []string {
+	if _, ready := s.Credentials.readyAssertion(); ready {
 		return []string{"assertion"}
+	}
+	if s.awaitsAssertion() {
+		return nil
 	}
 	return []string{"saml_signing_key", "saml_signing_certificate"}
 }
 
 func (saml2BearerGrant) check(s Settings, faults *faults) {
 	_, ready := s.Credentials.readyAssertion()
-	signing := !s.Credentials["saml_signing_key"].IsEmpty() || !s.Credentials["saml_signing_certificate"].IsEmpty()
+	ready = ready || s.awaitsAssertion()
 	switch {
-	case ready && signing:
+	case ready && s.Credentials.signs():
 		faults.addCredentials("the credentials Secret holds both an assertion and a signing key or certificate: " +
 			"remove the key assertion, or saml_signing_key and saml_signing_certificate")
 	case !ready && s.SAML2Bearer.Issuer == "":

@@ -155,7 +155,7 @@ func (r *resolution) resolveClient() {
 
 // checkCredentials names what is missing, and marks what is used.
 func (r *resolution) checkCredentials() {
-	keys := credentialKeys(r.grant, r.authentication, r.settings.Credentials)
+	keys := credentialKeys(r.grant, r.authentication, r.settings)
 	if r.grant != "" {
 		grantOf(r.grant).check(r.settings, &r.faults)
 	}
@@ -167,9 +167,14 @@ func (r *resolution) checkCredentials() {
 		r.useCredential(key)
 	}
 	if len(missing) > 0 {
-		r.faults.addCredentials("the credentials Secret lacks %s: add what is missing, or map existing keys with the annotation "+
-			"tokensync.dev/keys", strings.Join(missing, ", "))
+		r.faults.addMissing(missing)
 	}
+}
+
+// addMissing adds that keys of the credentials Secret are missing.
+func (f *faults) addMissing(keys []string) {
+	f.addCredentials("the credentials Secret lacks %s: add what is missing, or map existing keys with the annotation "+
+		"tokensync.dev/keys", strings.Join(keys, ", "))
 }
 
 // joinTexts lists names of any string type.

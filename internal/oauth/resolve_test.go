@@ -308,9 +308,6 @@ func TestFaults(t *testing.T) {
 		"no secret where authentication needs one": {
 			generic, func(s *Settings) { delete(s.Credentials, "client_secret") }, ReasonCredentialsIncomplete, `the credentials Secret lacks client_secret: `,
 		},
-		"no first refresh token": {
-			generic, func(s *Settings) { s.Grant = RefreshToken }, ReasonCredentialsIncomplete, `the credentials Secret lacks refresh_token: `,
-		},
 		"a signing key without its certificate": {
 			saml, func(s *Settings) {
 				s.Credentials = client("saml_signing_key", "hidden-key")
@@ -555,6 +552,49 @@ func TestUsedCredentialsAreThoseThatShapeTheRequests(t *testing.T) {
 				t.Errorf("used (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestWhatIsSentOnceMayBeAway(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*Settings)
+		key    string
+		lacks  string // empty: nothing
+	}{
+		"a first refresh token":             {func(s *Settings) { s.Grant, s.Credentials["refresh_token"] = RefreshToken, NewSensitive("r") }, "refresh_token", ""},
+		"no first refresh token":            {func(s *Settings) { s.Grant = RefreshToken }, "refresh_token", "the credentials Secret lacks refresh_token: "},
+		"an assertion":                      {func(s *Settings) { s.Grant, s.Credentials["assertion"] = SAML2Bearer, NewSensitive("a") }, "assertion", ""},
+		"no assertion, and nothing to sign": {func(s *Settings) { s.Grant = SAML2Bearer }, "assertion", "the credentials Secret holds no SAML assertion: "},
+		"nothing is sent once":              {func(*Settings) {}, "", ""},
+		"an assertion that is signed for each request": {func(s *Settings) {
+			s.Grant, s.SAML2Bearer = SAML2Bearer, AssertionSettings{Issuer: "idp", Subject: "user"}
+			s.Credentials = client("saml_signing_key", "k", "saml_signing_certificate", "c")
+		}, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			flow := mustResolve(t, genericSettings(test.change))
+			if key, _ := flow.Once(); key != test.key {
+				t.Errorf("key %q, want %q", key, test.key)
+			}
+			if lacking := flow.Lacking(); (lacking == nil) != (test.lacks == "") {
+				t.Errorf("lacking: %v", lacking)
+			}
+			if test.lacks == "" {
+				return
+			}
+			_, err := flow.TokenRequest(time.Now())
+			wantFault(t, err, ReasonCredentialsIncomplete, test.lacks)
+		})
+	}
+}
+
+func TestASecretIsMadeWithWhatIsSentOnce(t *testing.T) {
+	vendor, _ := mustLoad(t, "").Vendor("generic")
+	if diff := cmp.Diff([]string{"client_id", "client_secret", "refresh_token"}, vendor.CredentialKeys(RefreshToken)); diff != "" {
+		t.Errorf("keys (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"client_id", "client_secret", "saml_signing_certificate", "saml_signing_key"}, vendor.CredentialKeys(SAML2Bearer)); diff != "" {
+		t.Errorf("keys (-want +got):\n%s", diff)
 	}
 }
 

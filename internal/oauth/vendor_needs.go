@@ -11,17 +11,17 @@ import (
 // of what works for long: a signing key and not a ready assertion.
 func (v *Vendor) CredentialKeys(g GrantType) []string {
 	authentication := cmp.Or(v.Grants[g].ClientAuthentication, v.ClientAuthentication)
-	return slices.Sorted(slices.Values(credentialKeys(g, authentication, nil)))
+	return slices.Sorted(slices.Values(credentialKeys(g, authentication, Settings{})))
 }
 
-// credentialKeys are the keys that a grant needs, given what is there.
-func credentialKeys(g GrantType, authentication ClientAuthentication, there Credentials) []string {
+// credentialKeys are the keys that a grant needs, given what is stated.
+func credentialKeys(g GrantType, authentication ClientAuthentication, stated Settings) []string {
 	keys := []string{"client_id"}
 	if authentication != None && g != Implicit { // the implicit grant has no request that could carry a secret
 		keys = append(keys, "client_secret")
 	}
 	if g != "" {
-		keys = append(keys, grantOf(g).keys(there)...)
+		keys = append(keys, grantOf(g).keys(stated)...)
 	}
 	return keys
 }
