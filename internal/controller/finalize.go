@@ -105,7 +105,8 @@ func isOurTarget(token *v1alpha1.OAuthToken, secret *corev1.Secret) bool {
 // revoke calls the revocation endpoint for the refresh token and the access token (RFC 7009). It returns what to tell, and whether
 // another attempt may help.
 func (r *Reconciler) revoke(ctx context.Context, o *observation) (*notice, bool) {
-	flow, obstacle := r.planner.resolve(o, declaration.Settings(o.token, o.credentials.secret, r.Platform))
+	settings := declaration.Settings(o.token, o.credentials.secret, r.Platform)
+	flow, obstacle := r.planner.resolve(o, settings)
 	if obstacle != nil {
 		return revocationFailed(obstacle.message), o.credentials.secret != nil
 	}
@@ -113,9 +114,9 @@ func (r *Reconciler) revoke(ctx context.Context, o *observation) (*notice, bool)
 	if err != nil {
 		return revocationFailed("the target Secret can't be read"), true
 	}
-	refreshToken, strange := revocable(o, flow)
-	if strange {
-		return revocationFailed("the refresh token was given to another client, or by another vendor, than the spec names now: revoke it there"), false
+	held, strange := revocable(o, flow, live, r.planner.fingerprint(settings, flow))
+	if len(held) == 0 && strange {
+		return revocationFailed(givenElsewhere), false
 	}
 	endpoint, key := gateKey(flow), client.ObjectKeyFromObject(o.token)
 	if !r.aside.enter(r.Clock.Now(), endpoint, key, o.token.DeletionTimestamp.Time) {
@@ -125,7 +126,7 @@ func (r *Reconciler) revoke(ctx context.Context, o *observation) (*notice, bool)
 	if flow, err = r.withRevocationEndpoint(ctx, o, flow); err != nil {
 		return revocationFailed(err.Error()), true
 	}
-	requests, known := revocations(o, flow, refreshToken, live)
+	requests, known := revocations(flow, held)
 	if !known {
 		return revocationFailed("the vendor has no revocation endpoint that is known: set spec.endpoints.revocationURL"), false
 	}
@@ -137,13 +138,15 @@ func (r *Reconciler) revoke(ctx context.Context, o *observation) (*notice, bool)
 			return revocationFailed(err.Error()), true
 		}
 	}
-	if len(requests) == 0 {
-		if expires := o.token.Status.ExpiresAt; expires != nil && expires.After(r.Clock.Now()) {
-			return revocationFailed("its Secret is gone already or does not hold it"), false
-		}
-		return nil, false
+	switch expires := o.token.Status.ExpiresAt; {
+	case strange:
+		return revocationFailed(givenElsewhere), false
+	case len(requests) > 0:
+		return &notice{reason: v1alpha1.EventTokenRevoked, about: "the vendor has revoked the token"}, false
+	case expires != nil && expires.After(r.Clock.Now()):
+		return revocationFailed("its Secret is gone already or does not hold it"), false
 	}
-	return &notice{reason: v1alpha1.EventTokenRevoked, about: "the vendor has revoked the token"}, false
+	return nil, false
 }
 
 // withRevocationEndpoint is the flow with the revocation endpoint that discovery finds, where none is stated.
@@ -154,27 +157,43 @@ func (r *Reconciler) withRevocationEndpoint(ctx context.Context, o *observation,
 	return r.askIssuer(ctx, o, &r.aside, flow)
 }
 
-// revocable is the refresh token that is held; empty: none. It is strange where another vendor has given it, or another client has got it, than
-// are stated now: it is no business of theirs.
-func revocable(o *observation, flow *oauth.Flow) (refreshToken oauth.Sensitive, strange bool) {
-	if o.state == nil || !isOurState(o.token, o.state) {
-		return oauth.Sensitive{}, false
+// givenElsewhere is why something is not revoked that is no business of whom the spec names now.
+const givenElsewhere = "it was given to another client, by another vendor, or for another spec, than what is stated now: revoke it there"
+
+// revocable are the tokens that are held, by their hints. Something is strange, and not among them, where another vendor has given it, or another
+// client has got it, than are stated now: an access token of another spec, and a refresh token that is bound to others.
+func revocable(o *observation, flow *oauth.Flow, live *corev1.Secret, now fingerprint) (held map[string]oauth.Sensitive, strange bool) {
+	held = map[string]oauth.Sensitive{}
+	if o.state != nil && isOurState(o.token, o.state) {
+		keep := parseState(o.state)
+		switch {
+		case keep.RefreshToken.IsEmpty():
+		case keep.Binding == "" || keep.Binding == binding(flow):
+			held[hintRefreshToken] = keep.RefreshToken
+		default:
+			strange = true
+		}
 	}
-	keep := parseState(o.state)
-	return keep.RefreshToken, !keep.RefreshToken.IsEmpty() && keep.Binding != "" && keep.Binding != binding(flow)
+	if isOurTarget(o.token, live) && len(live.Data[content.KeyAccessToken]) > 0 {
+		if now.surelySameSpec(live.Annotations[v1alpha1.RequestHashAnnotation]) {
+			held[hintAccessToken] = oauth.NewSensitive(string(live.Data[content.KeyAccessToken]))
+		} else {
+			strange = true
+		}
+	}
+	return held, strange
 }
+
+// The hints of a revocation (RFC 7009, section 2.1).
+const (
+	hintRefreshToken = "refresh_token"
+	hintAccessToken  = "access_token"
+)
 
 // revocations are the requests that revoke what is held, the refresh token first: its access tokens should end with it (RFC 7009,
 // section 2.1). known is false where there is something to revoke and no endpoint for it.
-func revocations(o *observation, flow *oauth.Flow, refreshToken oauth.Sensitive, live *corev1.Secret) (requests []*oauth.Request, known bool) {
-	held := map[string]oauth.Sensitive{}
-	if !refreshToken.IsEmpty() {
-		held["refresh_token"] = refreshToken
-	}
-	if isOurTarget(o.token, live) && len(live.Data[content.KeyAccessToken]) > 0 {
-		held["access_token"] = oauth.NewSensitive(string(live.Data[content.KeyAccessToken]))
-	}
-	for _, hint := range []string{"refresh_token", "access_token"} {
+func revocations(flow *oauth.Flow, held map[string]oauth.Sensitive) (requests []*oauth.Request, known bool) {
+	for _, hint := range []string{hintRefreshToken, hintAccessToken} {
 		if token, ok := held[hint]; ok {
 			request := flow.RevocationRequest(token, hint)
 			if request == nil {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clocktesting "k8s.io/utils/clock/testing"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -58,6 +59,68 @@ func TestACacheThatIsBehindHasNothingRevokedTwice(t *testing.T) {
 	}
 	if _, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: key}); err != nil || len(r.kept()) != 0 {
 		t.Errorf("memory keeps something of %v, error %v", r.kept(), err)
+	}
+}
+
+func TestAnAccessTokenIsRevokedWhereItWasGivenAlone(t *testing.T) {
+	for name, test := range map[string]struct {
+		grant   v1alpha1.GrantType
+		change  func(*v1alpha1.OAuthToken)
+		revoked int32
+		told    string
+	}{
+		"as it was given": {v1alpha1.GrantClientCredentials, func(*v1alpha1.OAuthToken) {}, 1, v1alpha1.EventTokenRevoked},
+		"by another vendor": {v1alpha1.GrantClientCredentials, func(o *v1alpha1.OAuthToken) {
+			o.Spec.Endpoints.TokenURL = "http://" + deserted + "/token"
+		}, 0, v1alpha1.EventRevocationFailed},
+		"beside a refresh token that others have got": {v1alpha1.GrantRefreshToken, func(o *v1alpha1.OAuthToken) {
+			o.Spec.Endpoints.TokenURL = "http://" + deserted + "/token"
+		}, 0, v1alpha1.EventRevocationFailed},
+		"beside a refresh token that still belongs there": {v1alpha1.GrantRefreshToken, func(o *v1alpha1.OAuthToken) {
+			o.Spec.Scopes, o.Spec.Suspend = []v1alpha1.Scope{"more"}, true
+		}, 1, v1alpha1.EventRevocationFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newSeedRig(t, func(o *v1alpha1.OAuthToken, _ *corev1.Secret) {
+				o.Spec.GrantType, o.Spec.RevokeOnDelete = test.grant, true
+				o.Spec.Endpoints.RevocationURL = o.Spec.Endpoints.TokenURL + "/revoke"
+			})
+			r.reach(deserted)
+			r.reconcile(2)
+			r.changeToken(test.change)
+			r.reconcile(2)
+			asked := r.vendor.asked.Load()
+			if err := r.api.Delete(t.Context(), r.token()); err != nil {
+				t.Fatal(err)
+			}
+			r.reconcile(2)
+			if got := r.vendor.asked.Load() - asked; got != test.revoked {
+				t.Errorf("%d tokens were sent to be revoked, want %d", got, test.revoked)
+			}
+			if !strings.Contains(r.told.String(), test.told+":") {
+				t.Errorf("events %s, want %s", r.told.String(), test.told)
+			}
+		})
+	}
+}
+
+// A token that the present spec has given is revoked, whatever others have got.
+func TestARefreshTokenOfOthersKeepsNoAccessTokenFromBeingRevoked(t *testing.T) {
+	r := newSeedRig(t, func(o *v1alpha1.OAuthToken, _ *corev1.Secret) {
+		o.Spec.RevokeOnDelete, o.Spec.Endpoints.RevocationURL = true, o.Spec.Endpoints.TokenURL+"/revoke"
+	})
+	r.reconcile(2)
+	r.changeSecret("client", func(s *corev1.Secret) { s.Data["client_id"] = []byte("another") })
+	r.changeToken(func(o *v1alpha1.OAuthToken) { o.Spec.GrantType = v1alpha1.GrantClientCredentials })
+	r.give("another's")
+	r.later(time.Minute)
+	asked := r.vendor.asked.Load()
+	if err := r.api.Delete(t.Context(), r.token()); err != nil {
+		t.Fatal(err)
+	}
+	r.reconcile(2)
+	if got := r.vendor.asked.Load() - asked; got != 1 || !strings.Contains(r.told.String(), v1alpha1.EventRevocationFailed+":") {
+		t.Errorf("%d tokens were sent to be revoked, want the access token; events %s", got, r.told.String())
 	}
 }
 

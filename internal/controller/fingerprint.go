@@ -111,6 +111,12 @@ func (f fingerprint) sameSpec(recorded string) bool {
 	return !ok || r.keyID != f.keyID || r.spec == f.spec
 }
 
+// surelySameSpec is sameSpec for where what is not known must not count as the same.
+func (f fingerprint) surelySameSpec(recorded string) bool {
+	r, ok := parseFingerprint(recorded)
+	return ok && r.keyID == f.keyID && r.spec == f.spec
+}
+
 // same tells whether recorded belongs to the spec and the credentials of f, as far as these are known.
 func (f fingerprint) same(recorded string) bool {
 	r, ok := parseFingerprint(recorded)
@@ -120,7 +126,7 @@ func (f fingerprint) same(recorded string) bool {
 // equal tells whether recorded was certainly made of the spec and the credentials of f.
 func (f fingerprint) equal(recorded string) bool {
 	r, ok := parseFingerprint(recorded)
-	return ok && r.keyID == f.keyID && r.spec == f.spec && f.credentials != "" && r.credentials == f.credentials
+	return ok && f.surelySameSpec(recorded) && f.credentials != "" && r.credentials == f.credentials
 }
 
 func encode(sum []byte) string { return base64.RawURLEncoding.EncodeToString(sum) }
