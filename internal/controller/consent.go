@@ -19,7 +19,7 @@ const (
 
 // consentWanted is why a person is to be asked in a browser; nil: nobody is. It may be that nothing fails yet, since there is still time.
 func consentWanted(now time.Time, token *v1alpha1.OAuthToken, flow *oauth.Flow, outcome *result) *problem {
-	keep := outcome.keep
+	keep := usable(flow, outcome.keep)
 	switch {
 	case flow == nil || !flow.IsInteractive() || token.Spec.Suspend || outcome.unlinked:
 		return nil

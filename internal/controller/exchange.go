@@ -47,6 +47,15 @@ func belongs(flow *oauth.Flow, k keepsake) bool {
 	return keepsRefreshTokens(flow) && (k.Binding == "" || k.Binding == binding(flow))
 }
 
+// usable is a keepsake without a refresh token that is not for this flow: it is kept for the day on which the spec is again as it was, and until
+// then nothing is to be told of it. A flow that is not known says nothing.
+func usable(flow *oauth.Flow, k keepsake) keepsake {
+	if flow == nil || belongs(flow, k) {
+		return k
+	}
+	return k.holding(refreshToken{})
+}
+
 // ended tells whether the refresh token that is kept is past its end, as far as that is known.
 func ended(now time.Time, k keepsake) bool { return !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt) }
 

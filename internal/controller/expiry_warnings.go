@@ -73,7 +73,7 @@ func (r *Reconciler) warn(ctx context.Context, o *observation, p *plan) error {
 	if o.saving || o.state != nil && !isOurState(o.token, o.state) {
 		return nil
 	}
-	warnings, all := dueWarnings(r.Clock.Now(), endings(o, p.keep), p.keep.Warnings)
+	warnings, all := dueWarnings(r.Clock.Now(), endings(o, usable(p.flow, p.keep)), p.keep.Warnings)
 	if len(warnings) == 0 {
 		return nil
 	}

@@ -42,7 +42,7 @@ func (r *Reconciler) invite(ctx context.Context, o *observation, p *plan, outcom
 	if !ticket.IsEmpty() {
 		outcome.link = r.Platform.PortalURL + ticketPath + ticket.Reveal()
 	}
-	outcome.at = earliest(outcome.at, keep.Consent.Next(now), nextAfter(now, consentSoon(keep)))
+	outcome.at = earliest(outcome.at, keep.Consent.Next(now), nextAfter(now, consentSoon(usable(p.flow, keep))))
 	return outcome, nil
 }
 

@@ -129,7 +129,7 @@ func answerOf(o *observation, p *plan, token *oauth.Token) *answer {
 		given.completion = completion(p, token)
 	}
 	if why := p.decision.Reason; p.held != nil && !o.rested && (why == renewal.RenewalDue || why == renewal.TokenExpired || why == renewal.RetryDue) {
-		given.due = scheduleOf(o.token, p.keep, p.held).RenewalTime
+		given.due = scheduleOf(o.token, usable(p.flow, p.keep), p.held).RenewalTime
 	}
 	if p.repeats(o, token) {
 		given.record.IssuedAt, given.record.RepeatedAt = p.held.IssuedAt, token.RequestedAt

@@ -137,7 +137,7 @@ func (r *plan) schedule(now time.Time, o *observation, paused time.Time) {
 	if r.useAnswer(now, o, paused) {
 		return
 	}
-	r.decision = renewal.Decide(now, r.renewalState(o, paused), policyOf(o.token, r.keep))
+	r.decision = renewal.Decide(now, r.renewalState(o, paused), policyOf(o.token, usable(r.flow, r.keep)))
 	r.recall(o)
 	if r.decision.Reason == renewal.Paused {
 		r.problem = firstProblem(r.problem, pausedProblem())

@@ -20,7 +20,7 @@ const soonest = 100 * time.Millisecond
 // requests count.
 func (r *Reconciler) report(ctx context.Context, o *observation, p *plan, outcome *result) (ctrl.Result, error) {
 	now := r.Clock.Now()
-	again := ctrl.Result{RequeueAfter: max(soonest, r.next(now, o, outcome).Sub(now))}
+	again := ctrl.Result{RequeueAfter: max(soonest, r.next(now, o, p, outcome).Sub(now))}
 	done := outcome.written || outcome.attempted // what is not waits for its own time, or it would be tried in a hot loop
 	if done && p.step != stepWait && outcome.keep.Consent.Ticket == "" && consentWanted(now, o.token, p.flow, outcome) != nil {
 		again.RequeueAfter = soonest // the link is made where nothing else is to be done
@@ -41,7 +41,7 @@ func (r *Reconciler) report(ctx context.Context, o *observation, p *plan, outcom
 }
 
 // next is when to look again. What was just written has its own schedule.
-func (r *Reconciler) next(now time.Time, o *observation, outcome *result) time.Time {
+func (r *Reconciler) next(now time.Time, o *observation, p *plan, outcome *result) time.Time {
 	switch {
 	case outcome.at.After(now):
 		return outcome.at
@@ -50,7 +50,7 @@ func (r *Reconciler) next(now time.Time, o *observation, outcome *result) time.T
 	case outcome.held == nil:
 		return outcome.at
 	}
-	return earliest(scheduleOf(o.token, outcome.keep, outcome.held).RenewalTime, outcome.held.ExpiresAt, now.Add(time.Hour))
+	return earliest(scheduleOf(o.token, usable(p.flow, outcome.keep), outcome.held).RenewalTime, outcome.held.ExpiresAt, now.Add(time.Hour))
 }
 
 // writeStatus patches status where it differs.

@@ -24,7 +24,7 @@ func statusOf(now time.Time, token *v1alpha1.OAuthToken, p *plan, outcome *resul
 	}
 	status.ObservedGeneration = token.Generation
 	setServed(&status, token, p, outcome)
-	status.RefreshToken = refreshStatus(outcome.keep)
+	status.RefreshToken = refreshStatus(usable(p.flow, outcome.keep))
 	status.Authorization = authorizationStatus(token, p, outcome)
 	status.Failures = outcome.failure
 	status.RecentFailures = stamps(outcome.recent)
@@ -56,7 +56,7 @@ func setServed(status *v1alpha1.OAuthTokenStatus, token *v1alpha1.OAuthToken, p 
 	status.SecretName, status.TokenType = targetName(token), "Bearer"
 	status.IssuedAt, status.ExpiresAt, status.RenewalTime = stamp(held.IssuedAt), stamp(held.ExpiresAt), nil
 	if !token.Spec.Suspend {
-		status.RenewalTime = stamp(scheduleOf(token, outcome.keep, held).RenewalTime)
+		status.RenewalTime = stamp(scheduleOf(token, usable(p.flow, outcome.keep), held).RenewalTime)
 	}
 	switch {
 	case outcome.scopes != nil:

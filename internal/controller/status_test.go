@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/oauth"
@@ -355,5 +356,45 @@ func TestALongRenewRequestIsHandledOnceToo(t *testing.T) {
 	p.held = &given.record
 	if p.renewalState(&observation{token: object}, time.Time{}).Renew {
 		t.Error("the renewal is still asked for after it was made")
+	}
+}
+
+// After a change of grant or client the refresh token that is kept can't be used: nobody is to be told of its end.
+func TestARefreshTokenThatTheSpecCanNotUseIsNotShown(t *testing.T) {
+	end := noon.Add(12 * time.Hour)
+	for name, test := range map[string]struct {
+		change func(*rig)
+		shown  bool
+	}{
+		"as it was": {func(*rig) {}, true},
+		"another grant": {func(r *rig) {
+			r.changeToken(func(o *v1alpha1.OAuthToken) { o.Spec.GrantType = v1alpha1.GrantClientCredentials })
+		}, false},
+		"another client": {func(r *rig) {
+			r.changeSecret("client", func(s *corev1.Secret) { s.Data["client_id"] = []byte("another") })
+		}, false},
+		"a spec that can't be read": {func(r *rig) { r.changeToken(func(o *v1alpha1.OAuthToken) { o.Spec.Vendor = "nobody" }) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newSeedRig(t, func(o *v1alpha1.OAuthToken, _ *corev1.Secret) { o.Spec.GrantType = v1alpha1.GrantPassword })
+			r.reconcile(2)
+			r.changeSecret("api"+v1alpha1.StateSecretSuffix, func(s *corev1.Secret) { s.Data[keyRefreshTokenExpiresAt] = []byte(formatTime(end)) })
+			r.give("another")
+			test.change(r)
+			r.later(time.Minute)
+			if got := r.token().Status.RefreshToken != nil; got != test.shown {
+				t.Errorf("status tells of it: %t", got)
+			}
+			if got := strings.Contains(r.told.String(), v1alpha1.EventRefreshTokenExpiring); got != test.shown {
+				t.Errorf("an event tells of it: %t", got)
+			}
+			key := client.ObjectKeyFromObject(r.token())
+			if got := !r.metrics.series.of(key).refreshExpiration.IsZero(); got != test.shown {
+				t.Errorf("a metric tells of it: %t", got)
+			}
+			if got := r.stored("api").RefreshToken.Reveal(); got != "first" {
+				t.Errorf("%q is kept", got)
+			}
+		})
 	}
 }
