@@ -110,6 +110,10 @@ func (r *Reconciler) endAttempt(ctx context.Context, o *observation, p *plan, en
 // keepConsent writes what became of an attempt. It goes on in the background where the API server is away.
 func (r *Reconciler) keepConsent(ctx context.Context, o *observation, p *plan, keep keepsake, outcome *result) error {
 	saved, err := r.saver.settle(ctx, o.token, o.state, keep)
+	if errors.Is(err, errForeignState) {
+		outcome.problem = conflict(foreignState(o.token))
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("save what became of the authorization (this goes on in the background): %w", err)
 	}

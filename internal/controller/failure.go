@@ -136,6 +136,10 @@ func (r *Reconciler) settle(ctx context.Context, o *observation, p *plan, failur
 		keep.Intent = nil
 	}
 	saved, err := r.saver.settle(ctx, o.token, o.state, keep)
+	if errors.Is(err, errForeignState) { // there is nothing to save
+		outcome.problem = conflict(foreignState(o.token))
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("save what became of the refresh token (this goes on in the background): %w", err)
 	}

@@ -101,10 +101,15 @@ func conflictProblem(o *observation) *problem {
 	return nil
 }
 
-// savingProblem is that a refresh token could not be saved yet; nil: none waits.
+// savingProblem is that something could not be written to the state Secret yet; nil: nothing waits.
 func savingProblem(o *observation) *problem {
 	if !o.saving {
 		return nil
+	}
+	if o.saves == tidy {
+		return &problem{reason: v1alpha1.ReasonRefreshInterrupted, waiting: true, message: fmt.Sprintf(
+			"what came of the last request could not be written to Secret %q yet, and nothing is requested before: "+
+				"find out what keeps the API server from taking it", stateName(o.token))}
 	}
 	return &problem{reason: v1alpha1.ReasonRefreshInterrupted, waiting: true, message: fmt.Sprintf(
 		"a new refresh token could not be written to Secret %q yet, and is held in the operator's memory alone: "+

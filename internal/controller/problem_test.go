@@ -52,6 +52,12 @@ func TestProblemsNameTheirRemedy(t *testing.T) {
 			conflictProblem(&observation{token: subject(func(o *v1alpha1.OAuthToken) { o.CreationTimestamp = metav1.NewTime(noon) }), rivals: []claim{{name: "older"}}}),
 			v1alpha1.ReasonSecretConflict, "set spec.target.name to another name",
 		},
+		"a refresh token waits to be saved": {
+			savingProblem(&observation{token: subject(), saving: true, saves: precious}), v1alpha1.ReasonRefreshInterrupted, "do not stop the operator",
+		},
+		"a failure waits to be noted": {
+			savingProblem(&observation{token: subject(), saving: true, saves: tidy}), v1alpha1.ReasonRefreshInterrupted, "and nothing is requested before: find out",
+		},
 		"a quota is used up": {
 			refusedProblem("api", errors.New(`secrets "api" is forbidden: exceeded quota: small, requested: secrets=1`)), v1alpha1.ReasonSecretConflict,
 			"raise it",

@@ -34,14 +34,30 @@ type saver struct {
 
 	running sync.WaitGroup
 	mu      sync.Mutex
-	saving  map[types.UID]bool
+	saving  map[types.UID]worth
 }
+
+// worth is what a save is good for.
+type worth bool
+
+const (
+	precious worth = true  // it saves what exists nowhere else
+	tidy     worth = false // it notes what a failed request has come to
+)
 
 // Wait returns when nothing is left to save.
 func (s *saver) Wait() { s.running.Wait() }
 
 // busy tells whether something of an OAuthToken is being saved.
 func (s *saver) busy(uid types.UID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, saving := s.saving[uid]
+	return saving
+}
+
+// saves is what that is worth.
+func (s *saver) saves(uid types.UID) worth {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.saving[uid]
@@ -67,14 +83,14 @@ var (
 // save writes what a vendor has handed out into the state Secret, which base is the last known version of, and returns it as written. What
 // stands there by then is replaced. It returns early, with the context's error, when the context ends; the save goes on.
 func (s *saver) save(ctx context.Context, token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) (*corev1.Secret, error) {
-	return s.write(ctx, token, base, k, replace)
+	return s.write(ctx, token, base, k, precious, replace)
 }
 
 // settle is save for what a request has come to that brought nothing. It gives way to whoever has used the refresh token meanwhile: their
 // refresh token is the good one, and this one's is spent.
 func (s *saver) settle(ctx context.Context, token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) (*corev1.Secret, error) {
 	known := parseState(base)
-	return s.write(ctx, token, base, k, func(k, present keepsake) keepsake {
+	return s.write(ctx, token, base, k, tidy, func(k, present keepsake) keepsake {
 		if present.RefreshToken.Equal(known.RefreshToken) && present.Intent.equal(known.Intent) {
 			return replace(k, present)
 		}
@@ -91,13 +107,13 @@ func replace(k, present keepsake) keepsake {
 
 // write writes a keepsake; onto is what it becomes where the state Secret turns out to hold something else.
 func (s *saver) write(
-	ctx context.Context, token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake, onto func(k, present keepsake) keepsake,
+	ctx context.Context, token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake, w worth, onto func(k, present keepsake) keepsake,
 ) (*corev1.Secret, error) {
-	s.mark(token.UID, true)
+	s.begin(token.UID, w)
 	ended, saved, err := make(chan struct{}), (*corev1.Secret)(nil), error(nil)
 	s.running.Go(func() {
-		saved, err = s.persist(context.WithoutCancel(ctx), token, base, k, onto)
-		s.mark(token.UID, false)
+		saved, err = s.persist(context.WithoutCancel(ctx), token, base, k, w, onto)
+		s.end(token.UID)
 		close(ended)
 		if ctx.Err() != nil {
 			s.done(client.ObjectKeyFromObject(token))
@@ -113,12 +129,12 @@ func (s *saver) write(
 
 // persist writes until it succeeds or is hopeless.
 func (s *saver) persist(
-	ctx context.Context, token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake, onto func(k, present keepsake) keepsake,
+	ctx context.Context, token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake, w worth, onto func(k, present keepsake) keepsake,
 ) (*corev1.Secret, error) {
-	first := base == nil // nothing was spent, or there would be an intent: the grant can be repeated
+	repeatable := base == nil // nothing was spent, or there would be an intent: the grant can be repeated
 	for pause := savePause; ; pause = min(2*pause, maxSavePause) {
 		secret, present, err := s.attempt(ctx, token, base, k)
-		if err == nil || errors.Is(err, errGone) || first && errors.Is(err, errForeignState) {
+		if err == nil || errors.Is(err, errGone) || (repeatable || w == tidy) && errors.Is(err, errForeignState) {
 			return secret, err
 		}
 		if present != nil && isOurState(token, present) {
@@ -155,17 +171,19 @@ func (s *saver) gone(ctx context.Context, token *v1alpha1.OAuthToken) bool {
 	return apierrors.IsNotFound(err) || err == nil && present.UID != token.UID
 }
 
-func (s *saver) mark(uid types.UID, saving bool) {
+func (s *saver) begin(uid types.UID, w worth) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.saving == nil {
-		s.saving = map[types.UID]bool{}
+		s.saving = map[types.UID]worth{}
 	}
-	if saving {
-		s.saving[uid] = true
-	} else {
-		delete(s.saving, uid)
-	}
+	s.saving[uid] = w
+}
+
+func (s *saver) end(uid types.UID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.saving, uid)
 }
 
 // keepStateMarks lets the state Secret go with the OAuthToken, or stay, as the spec now says, and have the label by which it is found.

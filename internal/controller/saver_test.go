@@ -212,6 +212,24 @@ func TestAForeignSecretIsNotWritten(t *testing.T) {
 	}
 }
 
+// What a failed request has come to is no refresh token, and nothing to wait for with somebody else's Secret in the way.
+func TestWhatIsSettledDoesNotWaitForAForeignSecretToGo(t *testing.T) {
+	foreign := &corev1.Secret{}
+	foreign.Namespace, foreign.Name, foreign.Data = "default", "api-oauth-state", map[string][]byte{"theirs": []byte("x")}
+	var s *shop
+	s = newShop(t, func(write int32) error {
+		if write == 3 { // or nothing would end it
+			_ = s.api.Delete(context.Background(), foreign.DeepCopy())
+		}
+		return nil
+	}, someToken(), foreign.DeepCopy())
+	base := stateSecret(someToken(), nil, keepsake{RefreshToken: oauth.NewSensitive("old"), Intent: &intent{Credential: "hash"}})
+	base.ResourceVersion = "1"
+	if _, err := s.settle(t.Context(), someToken(), base, keepsake{RefreshToken: oauth.NewSensitive("old")}); !errors.Is(err, errForeignState) {
+		t.Errorf("error %v, want that somebody else's Secret is in the way", err)
+	}
+}
+
 func TestASaveOutlivesItsCaller(t *testing.T) {
 	away := make(chan struct{})
 	s := newShop(t, func(int32) error { <-away; return nil }, someToken())
