@@ -96,7 +96,7 @@ func (s *site) begin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.keepAttempt(w, state, key, of)
-	http.Redirect(w, r, attempt.Offer.Request.Start(state, attempt.Verifier), http.StatusSeeOther)
+	http.Redirect(w, r, attempt.Offer.Request.Start(state, attempt.Verifier), http.StatusSeeOther) //nolint:gosec // the vendor's address, from the state Secret
 }
 
 // setOut notes the attempt of a browser in the state Secret, or finds the one that is there.
