@@ -338,7 +338,8 @@ func TestWhatIsKeptAfterAnAnswer(t *testing.T) {
 			),
 		},
 		"an end that comes with another grant's token says nothing of the refresh token that is kept": {
-			password, byGrant, keepsake{RefreshToken: held.RefreshToken, IssuedAt: noon, ExpiresAt: end, Binding: "another"},
+			password, byGrant,
+			keepsake{RefreshToken: held.RefreshToken, IssuedAt: noon, ExpiresAt: end, Binding: "another"},
 			oauth.Token{RefreshTokenLifetime: time.Hour},
 			nil,
 			text(append(slices.Clone(first[:4]), keyRefreshTokenBinding, "another", keyRefreshToken, "kept")...),

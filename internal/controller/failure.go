@@ -114,22 +114,12 @@ func (r *Reconciler) settle(ctx context.Context, o *observation, p *plan, failur
 		r.doubt(ctx, o, p, outcome)
 		return nil
 	case refusesForGood(failure):
-		live, err := r.liveSecret(ctx, stateKey(o.token))
-		if err != nil {
-			return fmt.Errorf("read the state Secret after the refresh token was refused: %w", err)
-		}
-		if live != nil && !isOurState(o.token, live) {
-			o.state = live
-			outcome.problem = stateConflict(o) // nothing in it is ours, and there is nothing to save
-			return nil
-		}
-		present := parseState(live)
-		if overtaken(present, keep) {
-			r.giveWay(o, p, outcome)
-			return nil
+		present, err := r.presentState(ctx, o, p, outcome)
+		if err != nil || present == nil {
+			return err
 		}
 		keep.Consent = keep.Consent.Onto(present.Consent) // somebody may have opened the link meanwhile
-		o.state, keep = live, keep.withoutRefreshToken()
+		keep = keep.withoutRefreshToken()
 	case p.exchange.means == bySeed && !failure.Ambiguous(): // nobody has taken it, and what it was to be sent with may be a mistake
 		keep = keep.withoutSeed(spentHash(p.exchange.credential.Reveal()))
 	default:
@@ -154,6 +144,28 @@ func (r *Reconciler) settle(ctx context.Context, o *observation, p *plan, failur
 		}
 	}
 	return nil
+}
+
+// presentState reads live what the state Secret holds after a refusal; nil where there is nothing to write to it: since it is somebody else's, or since
+// another process has stored a newer refresh token meanwhile.
+func (r *Reconciler) presentState(ctx context.Context, o *observation, p *plan, outcome *result) (*keepsake, error) {
+	live, err := r.liveSecret(ctx, stateKey(o.token))
+	if err != nil {
+		return nil, fmt.Errorf("read the state Secret after the refresh token was refused: %w", err)
+	}
+	present := parseState(live)
+	foreign := live != nil && !isOurState(o.token, live)
+	if !foreign && !overtaken(present, p.keep) {
+		o.state = live
+		return &present, nil
+	}
+	if foreign { // nothing in it is ours, and there is nothing to save
+		o.state = live
+		outcome.problem = stateConflict(o)
+	} else {
+		r.giveWay(o, p, outcome)
+	}
+	return nil, nil //nolint:nilnil // no fault, and nothing to write
 }
 
 // refusesForGood tells whether a refresh token was refused by a definite answer.

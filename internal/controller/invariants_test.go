@@ -66,8 +66,8 @@ func TestANewStartCostsNothing(t *testing.T) {
 		"a restart":         {func() {}, map[string]int{}},
 		"another catalogue": {func() { w.changeCatalogue("abbyy-vantage.yaml") }, map[string]int{}},
 		"a lost hash key": {
-			func() { w.hashKey = []byte(strings.Repeat("n", controller.HashKeySize)) }, // each target is read and stamped anew
-			map[string]int{"GET secrets": 3, "PATCH secrets": 6},
+			func() { w.hashKey = []byte(strings.Repeat("n", controller.HashKeySize)) }, // each target is read and stamped anew, and so are the hashes in a state Secret
+			map[string]int{"GET secrets": 3, "PATCH secrets": 6, "PUT secrets": 1},
 		},
 	} {
 		w.stop()

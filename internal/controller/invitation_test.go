@@ -131,7 +131,7 @@ func TestWhoChangesTheIssuerIsToldWhatIsWrongWithIt(t *testing.T) {
 	w.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
 	w.settled()
 	edit(w, w.oauthToken("api"), discovering(w, "/nowhere"))
-	w.awaitReady("api", metav1.ConditionFalse, v1alpha1.ReasonInvalidSpec)
+	w.awaitReady("api", metav1.ConditionFalse, v1alpha1.ReasonMalformedResponse)
 	w.settled()
 	if got := w.oauthToken("api").Status.Failures.Count; got != 1 {
 		t.Errorf("%d failures are counted of one", got)

@@ -16,7 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"k8s.io/apimachinery/pkg/types"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/oauth"
@@ -388,7 +388,7 @@ func TestARefreshTokenThatTheSpecCanNotUseIsNotShown(t *testing.T) {
 			if got := strings.Contains(r.told.String(), v1alpha1.EventRefreshTokenExpiring); got != test.shown {
 				t.Errorf("an event tells of it: %t", got)
 			}
-			key := client.ObjectKeyFromObject(r.token())
+			key := types.NamespacedName{Namespace: r.token().Namespace, Name: "api"}
 			if got := !r.metrics.series.of(key).refreshExpiration.IsZero(); got != test.shown {
 				t.Errorf("a metric tells of it: %t", got)
 			}

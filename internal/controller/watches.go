@@ -144,6 +144,10 @@ func index(ctx context.Context, indexer client.FieldIndexer) error {
 			return err
 		}
 	}
+	return indexSecrets(ctx, indexer)
+}
+
+func indexSecrets(ctx context.Context, indexer client.FieldIndexer) error {
 	return errors.Join(
 		indexer.IndexField(ctx, &corev1.Secret{}, indexOwner, func(o client.Object) []string {
 			if owner := ownerOf(o); owner != "" && owner != o.GetName() {
