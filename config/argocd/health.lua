@@ -22,6 +22,13 @@ end
 local expired = status.expiresAt ~= nil and status.expiresAt <= os.date("!%Y-%m-%dT%H:%M:%SZ")
 local served = is.Ready ~= nil and not expired
 
+-- The same form of an earlier time. Argo CD's os.date takes a number for local time, as its os.time takes a table: so the zone does not count.
+local function minutesAgo(minutes)
+  local time = os.date("!*t")
+  time.min = time.min - minutes
+  return os.date("%Y-%m-%dT%H:%M:%SZ", os.time(time))
+end
+
 -- What threatens a token that is served.
 local function threats()
   local message = ""
@@ -62,7 +69,7 @@ end
 if expired and ready.reason ~= "Requesting" and ready.reason ~= "TokenExpired" then
   return {status = "Degraded", message = "The token has expired, and its renewal fails: " .. says(ready)}
 end
-if status.expiresAt ~= nil and status.expiresAt <= os.date("!%Y-%m-%dT%H:%M:%SZ", os.time() - 300) then
+if expired and status.expiresAt < minutesAgo(5) then
   return {status = "Degraded", message = "The token expired minutes ago, and there is no new one: does the operator run? " .. says(ready)}
 end
 return {status = "Progressing", message = says(ready)}

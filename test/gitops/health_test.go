@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
@@ -40,10 +41,16 @@ func setting(tb testing.TB, key string) string {
 // healthOf is what Argo CD shows: status and message.
 func healthOf(tb testing.TB, o object) (status, message string) {
 	tb.Helper()
+	return healthAt(tb, o, noon)
+}
+
+// healthAt is the health at a time.
+func healthAt(tb testing.TB, o object, now time.Time) (status, message string) {
+	tb.Helper()
 	if o["metadata"].(object)["deletionTimestamp"] != nil {
 		return "Progressing", "Pending deletion" // gitops-engine, pkg/health: no script is asked
 	}
-	got, err := runLua(tb, setting(tb, "health"), copied(o))
+	got, err := runLuaAt(tb, setting(tb, "health"), copied(o), now)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -140,5 +147,28 @@ func TestHealthTellsOfThreats(t *testing.T) {
 	}
 	if told < 30 {
 		t.Errorf("%d conditions are too few", told)
+	}
+}
+
+// TestAnExpiredTokenIsDegradedAfterMinutes looks at an OAuthToken that asks for a token and gets none, at the edges of the calendar.
+func TestAnExpiredTokenIsDegradedAfterMinutes(t *testing.T) {
+	for _, now := range []time.Time{
+		time.Date(2028, 3, 1, 0, 2, 0, 0, time.UTC), time.Date(2027, 1, 1, 0, 1, 0, 0, time.UTC), time.Date(2028, 2, 29, 12, 0, 0, 0, time.UTC),
+		time.Date(2100, 3, 1, 0, 0, 30, 0, time.UTC), time.Date(2026, 11, 29, 23, 59, 59, 0, time.UTC),
+	} {
+		for age, want := range map[time.Duration]string{
+			time.Second: "Progressing", 5 * time.Minute: "Progressing", 5*time.Minute + time.Second: "Degraded", 40 * 24 * time.Hour: "Degraded",
+		} {
+			o := object{
+				"metadata": object{"generation": 1.0}, "spec": object{},
+				"status": object{
+					"observedGeneration": 1.0, "expiresAt": now.Add(-age).Format(time.RFC3339),
+					"conditions": []any{object{"type": "Ready", "status": "False", "reason": "Requesting", "message": "a token is being requested"}},
+				},
+			}
+			if got, message := healthAt(t, o, now); got != want {
+				t.Errorf("%s, %s after the end: %s, want %s (%s)", now, age, got, want, message)
+			}
+		}
 	}
 }

@@ -3,7 +3,6 @@ package gitops_test
 import (
 	"context"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +14,12 @@ import (
 // required; one second; the object as a global. `argocd admin settings resource-overrides` judges the same objects in the cluster suite.
 func runLua(tb testing.TB, script string, obj object) (any, error) {
 	tb.Helper()
+	return runLuaAt(tb, script, obj, noon)
+}
+
+// runLuaAt does so at a time.
+func runLuaAt(tb testing.TB, script string, obj object, now time.Time) (any, error) {
+	tb.Helper()
 	state := lua.NewState(lua.Options{SkipOpenLibs: true})
 	defer state.Close()
 	for _, library := range []struct {
@@ -25,7 +30,7 @@ func runLua(tb testing.TB, script string, obj object) (any, error) {
 			tb.Fatal(err)
 		}
 	}
-	state.PreloadModule("os", clockAtNoon)
+	state.PreloadModule("os", clockAt(now))
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	state.SetContext(ctx)
@@ -47,17 +52,39 @@ func runLua(tb testing.TB, script string, obj object) (any, error) {
 	return decodeAny(encoded)
 }
 
-// clockAtNoon is the module os as far as scripts here need it.
-func clockAtNoon(state *lua.LState) int {
-	state.Push(state.SetFuncs(state.NewTable(), map[string]lua.LGFunction{"date": func(state *lua.LState) int {
-		layout, known := strings.CutPrefix(state.CheckString(1), "!")
-		if !known || layout != "%Y-%m-%dT%H:%M:%SZ" || state.GetTop() != 1 {
-			state.RaiseError("os.date(%q): not UTC, or not RFC 3339", layout)
+// clockAt is the module os as far as scripts here need it, with Argo CD's peculiarity: a time that is given is shown in the local zone.
+func clockAt(now time.Time) lua.LGFunction {
+	const layout, goLayout = "%Y-%m-%dT%H:%M:%SZ", "2006-01-02T15:04:05Z"
+	date := func(state *lua.LState) int {
+		switch asked := state.CheckString(1); {
+		case asked == "!"+layout && state.GetTop() == 1:
+			state.Push(lua.LString(now.UTC().Format(goLayout)))
+		case asked == layout && state.GetTop() == 2:
+			state.Push(lua.LString(time.Unix(state.CheckInt64(2), 0).Format(goLayout)))
+		case asked == "!*t" && state.GetTop() == 1:
+			fields, utc := state.NewTable(), now.UTC()
+			for name, value := range map[string]int{
+				"year": utc.Year(), "month": int(utc.Month()), "day": utc.Day(), "hour": utc.Hour(), "min": utc.Minute(), "sec": utc.Second(),
+			} {
+				fields.RawSetString(name, lua.LNumber(value))
+			}
+			state.Push(fields)
+		default:
+			state.RaiseError("os.date(%q): neither RFC 3339 nor a table", asked)
 		}
-		state.Push(lua.LString(noon.Format(time.RFC3339)))
 		return 1
-	}}))
-	return 1
+	}
+	instant := func(state *lua.LState) int {
+		fields := state.CheckTable(1)
+		field := func(name string) int { return int(lua.LVAsNumber(fields.RawGetString(name))) }
+		local := time.Date(field("year"), time.Month(field("month")), field("day"), field("hour"), field("min"), field("sec"), 0, time.Local)
+		state.Push(lua.LNumber(local.Unix()))
+		return 1
+	}
+	return func(state *lua.LState) int {
+		state.Push(state.SetFuncs(state.NewTable(), map[string]lua.LGFunction{"date": date, "time": instant}))
+		return 1
+	}
 }
 
 func toLua(state *lua.LState, value any) lua.LValue {
