@@ -21,6 +21,8 @@ const (
 	leaseName = "tokensync-manager"
 	// leaseTimeout bounds a request for the Lease: half of the ten seconds in which a leader must renew it.
 	leaseTimeout = 5 * time.Second
+	// lookPause is the longest time between two looks of an elector that waits: two seconds, and up to 1.2 times as much on top.
+	lookPause = 4400 * time.Millisecond
 )
 
 // watchedLock is a lock whose holder is watched from the start of the process on. An elector that begins only when the cache is filled would
@@ -31,18 +33,31 @@ type watchedLock struct {
 	resourcelock.Interface
 
 	lease *resourcelock.LeaseLock // the same
-	clock clock.PassiveClock
+	clock clock.Clock
 
 	mu    sync.Mutex
 	last  []byte // the record as it was read last
 	since time.Time
 }
 
-// Get reads the record. It has no holder where that one's lease is over.
+// Get reads the record. It has no holder where that one's lease is over. Where it is about to be, Get waits for that and reads once more: the
+// elector's next look would be seconds later.
 func (l *watchedLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
-	record, raw, err := l.Interface.Get(ctx)
-	if err != nil {
-		return record, raw, err
+	record, raw, left, err := l.look(ctx)
+	if err == nil && left > 0 && left < lookPause && record.HolderIdentity != l.Identity() {
+		select {
+		case <-l.clock.After(left):
+			record, raw, _, err = l.look(ctx)
+		case <-ctx.Done():
+		}
+	}
+	return record, raw, err
+}
+
+// look reads the record, and tells how much is left of its lease; not more than nothing: it has no holder.
+func (l *watchedLock) look(ctx context.Context) (record *resourcelock.LeaderElectionRecord, raw []byte, left time.Duration, err error) {
+	if record, raw, err = l.Interface.Get(ctx); err != nil {
+		return record, raw, 0, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -50,12 +65,13 @@ func (l *watchedLock) Get(ctx context.Context) (*resourcelock.LeaderElectionReco
 	if !bytes.Equal(raw, l.last) {
 		l.last, l.since = raw, now
 	}
-	if now.Sub(l.since) <= time.Duration(record.LeaseDurationSeconds)*time.Second {
-		return record, raw, nil
+	left = l.since.Add(time.Duration(record.LeaseDurationSeconds) * time.Second).Sub(now)
+	if left > 0 || record.HolderIdentity == "" {
+		return record, raw, left, nil
 	}
 	free := *record
 	free.HolderIdentity = ""
-	return &free, append([]byte("over: "), raw...), nil
+	return &free, append([]byte("over: "), raw...), left, nil
 }
 
 // newLock makes the lock, and reads it for the first time.
