@@ -76,7 +76,7 @@ func (l *watchedLock) look(ctx context.Context) (record *resourcelock.LeaderElec
 
 // newLock makes the lock, and reads it for the first time.
 func newLock(ctx context.Context, config *rest.Config, namespace string) (*watchedLock, error) {
-	config = rest.AddUserAgent(config, "leader-election")
+	config = rest.AddUserAgent(rest.CopyConfig(config), "leader-election")
 	config.Timeout = leaseTimeout
 	leases, err := coordinationv1.NewForConfig(config)
 	if err != nil {

@@ -109,6 +109,7 @@ func newManager(ctx context.Context, restConfig *rest.Config, o *options) (ctrl.
 		Cache:                         controller.CacheOptions(o.namespaces),
 		Client:                        client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: &consistent}},
 		LeaderElection:                o.leaderElect,
+		LeaderElectionID:              leaseName, // in metrics
 		LeaderElectionReleaseOnCancel: true,
 		HealthProbeBindAddress:        o.healthAddress,
 		GracefulShutdownTimeout:       &gracePeriod,
