@@ -74,6 +74,12 @@ func (r *Reconciler) succeeded(ctx context.Context, o *observation, p *plan, tok
 		default:
 			o.state, p.keep = saved, keep
 		}
+		if held := parseState(saved); saved != nil && !held.RefreshToken.Equal(keep.RefreshToken) { // what came is older than what others have got since
+			p.keep = held
+			outcome := p.unchanged(o)
+			r.giveWay(o, p, outcome)
+			return outcome, nil
+		}
 	}
 	if p.exchange.attempt != nil {
 		r.ObserveAuthorization(p.exchange.attempt.Offer.Vendor, string(consent.Completed))

@@ -137,6 +137,33 @@ func TestWhatIsSavedReplacesWhatIsThere(t *testing.T) {
 	}
 }
 
+// A process whose save has landed, although it never learned of it, must not bring back what another one has spent meanwhile.
+func TestWhatIsSavedGivesWayToWhatWasGotLater(t *testing.T) {
+	old, got := oauth.NewSensitive("old"), keepsake{RefreshToken: oauth.NewSensitive("rotated"), IssuedAt: noon}
+	kept := keepsake{RefreshToken: old, IssuedAt: noon.Add(-time.Hour)} // the answer held no refresh token
+	for name, test := range map[string]struct {
+		save  keepsake
+		there keepsake
+		want  string
+	}{
+		"one that was got later":                         {got, keepsake{RefreshToken: oauth.NewSensitive("next"), IssuedAt: noon.Add(time.Minute)}, "next"},
+		"one that was got later, where none has come":    {kept, keepsake{RefreshToken: oauth.NewSensitive("next"), IssuedAt: noon}, "next"},
+		"the one that was sent is replaced":              {got, keepsake{RefreshToken: old, IssuedAt: noon.Add(time.Minute)}, "rotated"},
+		"one that was got before is replaced":            {got, keepsake{RefreshToken: oauth.NewSensitive("other"), IssuedAt: noon.Add(-time.Minute)}, "rotated"},
+		"where another process has given up, it is kept": {got, keepsake{Warnings: []string{"x"}, IssuedAt: noon.Add(time.Minute)}, "rotated"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t, granted, someToken(), stateSecret(someToken(), nil, test.there))
+			base := stateSecret(someToken(), nil, keepsake{RefreshToken: old})
+			base.ResourceVersion = "1"
+			saved, err := s.save(t.Context(), someToken(), base, test.save)
+			if err != nil || s.kept(t) != test.want || parseState(saved).RefreshToken.Reveal() != test.want {
+				t.Errorf("kept %q, want %q, error %v", s.kept(t), test.want, err)
+			}
+		})
+	}
+}
+
 // A process that was stopped for long, and has sent nothing, must not bring back what another one has spent meanwhile.
 func TestWhatIsSettledGivesWay(t *testing.T) {
 	began := keepsake{RefreshToken: oauth.NewSensitive("old"), Intent: &intent{Deadline: noon, Credential: "hash"}}
