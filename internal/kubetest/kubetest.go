@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
@@ -20,6 +21,9 @@ func Start(tb testing.TB, options ...func(*envtest.Environment)) *rest.Config {
 	return config
 }
 
+// patience is how long a control plane may take to start or to stop.
+const patience = 2 * time.Minute
+
 // StartShared runs a control plane for a whole test binary: until stop, which TestMain calls, and not only until the test ends that first
 // asked for it.
 func StartShared(tb testing.TB, options ...func(*envtest.Environment)) (config *rest.Config, stop func()) {
@@ -28,6 +32,8 @@ func StartShared(tb testing.TB, options ...func(*envtest.Environment)) (config *
 		BinaryAssetsDirectory: Assets(tb),
 		CRDDirectoryPaths:     []string{filepath.Join(Root(), "config", "crd", "bases")},
 		ErrorIfCRDPathMissing: true,
+		// A machine that does other work needs longer than the usual 20 s.
+		ControlPlaneStartTimeout: patience, ControlPlaneStopTimeout: patience,
 	}
 	for _, option := range options {
 		option(environment)
