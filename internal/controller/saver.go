@@ -85,10 +85,10 @@ var (
 // this process was stopped for long, and whoever leads meanwhile has spent it. It returns early, with the context's error, when the context ends;
 // the save goes on.
 func (s *saver) save(ctx context.Context, token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) (*corev1.Secret, error) {
-	known := parseState(base)
+	before := parseState(base)
 	return s.write(ctx, token, base, k, precious, func(k, present keepsake) keepsake {
-		isOurs := present.RefreshToken.IsEmpty() || present.RefreshToken.Equal(known.RefreshToken) || present.RefreshToken.Equal(k.RefreshToken)
-		if isOurs || !present.IssuedAt.After(k.IssuedAt) {
+		known := present.RefreshToken.IsEmpty() || present.RefreshToken.Equal(before.RefreshToken) || present.RefreshToken.Equal(k.RefreshToken)
+		if known || !present.IssuedAt.After(k.IssuedAt) {
 			return replace(k, present)
 		}
 		present.Consent = k.Consent.Onto(present.Consent)
