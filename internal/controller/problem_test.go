@@ -46,7 +46,7 @@ func TestProblemsNameTheirRemedy(t *testing.T) {
 		},
 		"a foreign Secret has the state Secret's name": {
 			stateConflict(&observation{token: subject(), state: named("api-oauth-state")}), v1alpha1.ReasonSecretConflict,
-			"kubectl -n shop label secret api-oauth-state tokensync.dev/role=state",
+			"kubectl label secret api-oauth-state -n shop tokensync.dev/role=state",
 		},
 		"an older OAuthToken has the target": {
 			conflictProblem(&observation{token: subject(func(o *v1alpha1.OAuthToken) { o.CreationTimestamp = metav1.NewTime(noon) }), rivals: []claim{{name: "older"}}}),

@@ -268,8 +268,9 @@ func merge(into, from map[string]string) map[string]string {
 
 // foreignState says what to do about a Secret that has the state Secret's name. It may be one that lost all its marks.
 func foreignState(token *v1alpha1.OAuthToken) string {
-	return fmt.Sprintf("Secret %[1]q has the name of this OAuthToken's state Secret and no mark of Tokensync. Where it has the key %[3]s, it may hold the only "+
-		"refresh token: give it back with: kubectl -n %[2]s label secret %[1]s %[4]s=%[5]s && kubectl -n %[2]s annotate secret %[1]s %[6]s=%[7]s. "+
-		"Otherwise store it under another name", stateName(token), token.Namespace, keyRefreshToken, v1alpha1.RoleLabel, v1alpha1.RoleState,
-		v1alpha1.OwnerAnnotation, token.Name)
+	name := stateName(token)
+	return fmt.Sprintf("Secret %q has the name of this OAuthToken's state Secret and no mark of Tokensync. Where it has the key %s, it may hold the only "+
+		"refresh token: give it back with: %s && %s. Otherwise store it under another name", name, keyRefreshToken,
+		commandToSet("label", token.Namespace, name, v1alpha1.RoleLabel, v1alpha1.RoleState, false),
+		commandToSet("annotate", token.Namespace, name, v1alpha1.OwnerAnnotation, token.Name, false))
 }
