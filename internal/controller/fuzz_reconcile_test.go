@@ -145,7 +145,7 @@ func newRig(t *testing.T, vendor *answering, catalogue *oauth.Catalogue, objects
 		}
 	}
 	builder := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.OAuthToken{}).WithObjects(objects...)
-	if err := index(t.Context(), indexed{builder}); err != nil {
+	if err := index(t.Context(), indexed{builder}, catalogue); err != nil {
 		t.Fatal(err)
 	}
 	api := builder.Build()

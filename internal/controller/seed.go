@@ -17,11 +17,16 @@ func (o *observation) seed() oauth.Sensitive {
 	return declaration.Credentials(o.credentials.secret)[keyRefreshToken]
 }
 
+// spendsSeed tells whether an OAuthToken begins with a first refresh token, as it states or as its vendor leaves no choice.
+func spendsSeed(token *v1alpha1.OAuthToken, catalogue *oauth.Catalogue) bool {
+	return declaration.Grant(token, catalogue) == oauth.RefreshToken
+}
+
 // observeSeed finds out who else would send the first refresh token in the credentials, and who has: a vendor that sees a spent one ends all
 // that came of it, whoever's that is by now.
 func (r *Reconciler) observeSeed(ctx context.Context, o *observation) error {
-	seed, grant := o.seed(), o.token.Spec.GrantType
-	if seed.IsEmpty() || grant != v1alpha1.GrantRefreshToken && grant != "" { // it may be the vendor's only one
+	seed := o.seed()
+	if seed.IsEmpty() || !spendsSeed(o.token, r.Platform.Catalogue) {
 		return nil
 	}
 	if err := r.observeSenders(ctx, o, spentHash(seed.Reveal())); err != nil {

@@ -2,6 +2,8 @@ package controller
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,17 +13,38 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/oauth"
 )
 
+// refreshingVendor is a catalogue entry of a vendor whose only grant begins with a refresh token.
+const refreshingVendor = `
+name: refreshing
+title: Refreshing
+documentation: https://vendor.example/oauth
+clientAuthentication: ClientSecretBasic
+grants: {RefreshToken: {}}
+endpoints: {tokenURL: "https://vendor.example/token"}
+`
+
+// unsaid leaves the grant to the vendor's entry.
+func unsaid(o *v1alpha1.OAuthToken, _ *corev1.Secret) {
+	o.Spec.Vendor, o.Spec.GrantType = "refreshing", ""
+}
+
 // newSeedRig is a rig whose OAuthToken begins with the refresh token "seed" from its credentials.
 func newSeedRig(t *testing.T, change ...func(*v1alpha1.OAuthToken, *corev1.Secret)) *rig {
 	t.Helper()
-	catalogue, err := oauth.LoadCatalogue("")
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "refreshing.yaml"), []byte(refreshingVendor), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	catalogue, err := oauth.LoadCatalogue(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,16 +348,63 @@ func TestWhoHasSentASeedKeepsItWhoeverIsOlder(t *testing.T) {
 	}
 }
 
-func TestAStateSecretCallsThoseWhoShareItsSeed(t *testing.T) {
-	r := newSeedRig(t)
-	r.share("second", noon.Add(time.Second))
-	r.reconcile(2)
-	var called []string
-	for _, request := range r.affected(t.Context(), r.secret("api"+v1alpha1.StateSecretSuffix)) {
-		called = append(called, request.Name)
+// sharingASeed are the ways to say that a first refresh token is spent.
+func sharingASeed() map[string][]func(*v1alpha1.OAuthToken, *corev1.Secret) {
+	return map[string][]func(*v1alpha1.OAuthToken, *corev1.Secret){
+		"with the grant stated":              nil,
+		"with the grant that the vendor has": {unsaid},
 	}
-	slices.Sort(called)
-	if want := []string{"api", "second"}; !slices.Equal(called, want) {
-		t.Errorf("called %v, want %v", called, want)
+}
+
+func TestOfTwoWithOneSeedTheOlderSendsItWhoeverIsLookedAtFirst(t *testing.T) {
+	for name, change := range sharingASeed() {
+		t.Run(name, func(t *testing.T) {
+			r := newSeedRig(t, change...)
+			r.share("second", noon.Add(time.Second))
+			r.lookAt("second")
+			r.expect(0, "", "after the look at the younger")
+			if got := r.reasonOf("second"); got != v1alpha1.ReasonInvalidSpec {
+				t.Errorf("the younger's reason is %s", got)
+			}
+			r.reconcile(2)
+			r.expect(1, "seed", "after the look at the older")
+		})
+	}
+}
+
+func TestAStateSecretCallsThoseWhoShareItsSeed(t *testing.T) {
+	for name, change := range sharingASeed() {
+		t.Run(name, func(t *testing.T) {
+			r := newSeedRig(t, change...)
+			r.share("second", noon.Add(time.Second))
+			r.reconcile(2)
+			var called []string
+			for _, request := range r.affected(t.Context(), r.secret("api"+v1alpha1.StateSecretSuffix)) {
+				called = append(called, request.Name)
+			}
+			slices.Sort(called)
+			if want := []string{"api", "second"}; !slices.Equal(called, want) {
+				t.Errorf("called %v, want %v", called, want)
+			}
+		})
+	}
+}
+
+// Who shares a seed is called when the OAuthToken goes that has claimed it, which may never have had a Secret.
+func TestWhoSharesASeedIsCalledWhenTheOtherGoes(t *testing.T) {
+	for name, change := range sharingASeed() {
+		t.Run(name, func(t *testing.T) {
+			r := newSeedRig(t, change...)
+			r.share("second", noon.Add(time.Second))
+			queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[ctrl.Request]())
+			defer queue.ShutDown()
+			r.heirs().Delete(t.Context(), event.DeleteEvent{Object: r.token()}, queue)
+			if queue.Len() != 1 {
+				t.Fatalf("%d are called, want one", queue.Len())
+			}
+			if called, _ := queue.Get(); called.Name != "second" {
+				t.Errorf("called %v", called)
+			}
+		})
 	}
 }

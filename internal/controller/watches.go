@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/oauth"
 )
 
 // Indexes of the cache. Mostly an OAuthToken and its target have one name, by which they find each other: an entry for each would cost more than
@@ -91,7 +92,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, manager ctrl.Manager)
 	r.gate.call, r.aside.call = r.call, r.call
 	r.saver = saver{client: r.Client, live: r.Live, clock: r.Clock, done: r.call}
 	r.metrics = newMetrics()
-	if err := index(ctx, manager.GetFieldIndexer()); err != nil {
+	if err := index(ctx, manager.GetFieldIndexer(), r.Platform.Catalogue); err != nil {
 		return err
 	}
 	return ctrl.NewControllerManagedBy(manager).
@@ -118,7 +119,8 @@ func (r *Reconciler) call(key client.ObjectKey) {
 	}
 }
 
-func index(ctx context.Context, indexer client.FieldIndexer) error {
+// index fills the indexes. The grant that an OAuthToken leaves to its vendor is known by the catalogue, which stays as it is while the process lives.
+func index(ctx context.Context, indexer client.FieldIndexer, catalogue *oauth.Catalogue) error {
 	for name, value := range map[string]func(*v1alpha1.OAuthToken) []string{
 		indexTarget: func(t *v1alpha1.OAuthToken) []string {
 			if targetName(t) == t.Name {
@@ -128,7 +130,7 @@ func index(ctx context.Context, indexer client.FieldIndexer) error {
 		},
 		indexCredentials: func(t *v1alpha1.OAuthToken) []string { return []string{t.Spec.CredentialsSecretRef.Name} },
 		indexSeed: func(t *v1alpha1.OAuthToken) []string {
-			if t.Spec.GrantType != v1alpha1.GrantRefreshToken {
+			if !spendsSeed(t, catalogue) {
 				return nil
 			}
 			return []string{t.Spec.CredentialsSecretRef.Name}
@@ -205,7 +207,7 @@ func (r *Reconciler) heirs() handler.EventHandler {
 		keys := map[types.NamespacedName]bool{}
 		r.addNamesake(ctx, keys, client.ObjectKey{Namespace: token.Namespace, Name: targetName(token)})
 		r.addIndexed(ctx, keys, token.Namespace, indexTarget, targetName(token))
-		if token.Spec.GrantType == v1alpha1.GrantRefreshToken {
+		if spendsSeed(token, r.Platform.Catalogue) {
 			r.addIndexed(ctx, keys, token.Namespace, indexSeed, token.Spec.CredentialsSecretRef.Name)
 		}
 		delete(keys, client.ObjectKeyFromObject(token))
@@ -248,7 +250,7 @@ func (r *Reconciler) addIndexed(ctx context.Context, keys map[types.NamespacedNa
 func (r *Reconciler) addSharers(ctx context.Context, keys map[types.NamespacedName]bool, key types.NamespacedName) {
 	owner := &v1alpha1.OAuthToken{}
 	err := r.Client.Get(ctx, key, owner, client.DisableReadYourWritesConsistency, client.UnsafeDisableDeepCopy)
-	if err == nil && owner.Spec.GrantType == v1alpha1.GrantRefreshToken {
+	if err == nil && spendsSeed(owner, r.Platform.Catalogue) {
 		r.addIndexed(ctx, keys, key.Namespace, indexSeed, owner.Spec.CredentialsSecretRef.Name)
 	}
 }

@@ -60,6 +60,11 @@ func Settings(token *v1alpha1.OAuthToken, credentials *corev1.Secret, platform P
 	return settings
 }
 
+// Grant is what an OAuthToken asks with: the grant that it states, else the vendor's; empty where neither says.
+func Grant(token *v1alpha1.OAuthToken, catalogue *oauth.Catalogue) oauth.GrantType {
+	return catalogue.GrantOf(token.Spec.Vendor, oauth.GrantType(token.Spec.GrantType))
+}
+
 // plain gives a map of strings; nil for an empty one.
 func plain[V ~string](named map[string]V) map[string]string {
 	if len(named) == 0 {

@@ -49,6 +49,14 @@ func (c *Catalogue) Vendor(name string) (*Vendor, bool) {
 	return vendor, ok
 }
 
+// GrantOf is the grant that counts where a user states one or, with an empty one, none: the vendor's then; empty where that is left open.
+func (c *Catalogue) GrantOf(vendor string, stated GrantType) GrantType {
+	if entry, ok := c.vendors[vendor]; ok && stated == "" {
+		return entry.preferredGrant()
+	}
+	return stated
+}
+
 // Names returns the names of all vendors, sorted.
 func (c *Catalogue) Names() []string { return slices.Sorted(maps.Keys(c.vendors)) }
 

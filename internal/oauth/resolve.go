@@ -66,10 +66,7 @@ func (r *resolution) flow() *Flow {
 
 // resolveGrant takes the user's grant, or the vendor's.
 func (r *resolution) resolveGrant() {
-	grant := r.settings.Grant
-	if grant == "" {
-		grant = r.vendor.preferredGrant()
-	}
+	grant := cmp.Or(r.settings.Grant, r.vendor.preferredGrant())
 	grants := joinTexts(slices.Sorted(maps.Keys(r.vendor.Grants)))
 	if _, served := r.vendor.Grants[grant]; served {
 		r.grant = grant
