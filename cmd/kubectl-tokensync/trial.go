@@ -94,7 +94,7 @@ func (t *trial) resolve() {
 	}
 }
 
-// discover finds endpoints that the issuer names.
+// discover finds the endpoints for the grant that the issuer names.
 func (t *trial) discover(ctx context.Context) bool {
 	if !t.flow.NeedsDiscovery() && !t.flow.NeedsAuthorizationEndpoint() {
 		return true
@@ -103,15 +103,21 @@ func (t *trial) discover(ctx context.Context) bool {
 		t.add(remark, "discovery", "left out (--no-request)")
 		return false
 	}
-	metadata, err := t.verb.vendors.Discover(ctx, t.flow.Endpoints.IssuerURL, t.flow.CABundle)
-	if err == nil {
-		t.flow, err = t.flow.WithMetadata(metadata)
-	}
-	if err != nil {
-		t.addFailure("discovery", err)
+	if !t.complete(ctx, "discovery") {
 		return false
 	}
 	t.add(fine, "discovery", "%s names its endpoints", hostOf(t.flow.Endpoints.IssuerURL))
+	return true
+}
+
+// complete asks the issuer for what is not stated of the endpoints.
+func (t *trial) complete(ctx context.Context, about string) bool {
+	flow, err := t.verb.vendors.Complete(ctx, t.flow)
+	if err != nil {
+		t.addFailure(about, err)
+		return false
+	}
+	t.flow = flow
 	return true
 }
 

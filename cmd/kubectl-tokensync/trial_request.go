@@ -109,7 +109,7 @@ func (t *trial) render(token *oauth.Token) {
 
 // revoke takes the token back where that is wanted.
 func (t *trial) revoke(ctx context.Context, token *oauth.Token) {
-	if !t.verb.revoke {
+	if !t.verb.revoke || t.flow.NeedsRevocationEndpoint() && !t.complete(ctx, "revocation") {
 		return
 	}
 	tokens := map[string]oauth.Sensitive{"access_token": token.AccessToken, "refresh_token": token.RefreshToken}

@@ -222,6 +222,20 @@ func TestATokenIsRevokedWhereThatIsWanted(t *testing.T) {
 	}
 }
 
+func TestARevocationEndpointIsDiscoveredBesideAStatedTokenURL(t *testing.T) {
+	c := newCounter(t)
+	manifest := c.manifest(c.catalogue(), "generic", oauth.ClientCredentials)
+	manifest = strings.Replace(manifest, "    tokenURL:", "    issuerURL: "+c.IssuerURL(oauthtest.Generic)+"\n    tokenURL:", 1)
+	said, exit := c.try(manifest, "--revoke")
+	wants(t, said, exit, "the access token is revoked", 0)
+	if got := c.Count(oauthtest.Match{Endpoint: oauthtest.RevocationEndpoint, Outcome: oauthtest.Revoked}); got == 0 {
+		t.Error("nothing is revoked")
+	}
+	said, exit = c.try(strings.Replace(manifest, c.IssuerURL(oauthtest.Generic), c.IssuerURL(oauthtest.Generic)+"/none", 1), "--revoke")
+	wants(t, said, exit, "issued a token", 1)
+	wants(t, said, exit, "FAULT    revocation", 1)
+}
+
 func TestASeedIsSpentOnlyOnRequest(t *testing.T) {
 	c := newCounter(t)
 	manifest := c.manifest(c.catalogue(), "generic", oauth.RefreshToken)

@@ -151,7 +151,7 @@ func (r *Reconciler) revoke(ctx context.Context, o *observation) (*notice, bool)
 
 // withRevocationEndpoint is the flow with the revocation endpoint that discovery finds, where none is stated.
 func (r *Reconciler) withRevocationEndpoint(ctx context.Context, o *observation, flow *oauth.Flow) (*oauth.Flow, error) {
-	if flow.Endpoints.RevocationURL != "" || flow.Endpoints.IssuerURL == "" {
+	if !flow.NeedsRevocationEndpoint() {
 		return flow, nil
 	}
 	return r.askIssuer(ctx, o, &r.aside, flow)

@@ -163,10 +163,9 @@ func (r *Reconciler) discovered(ctx context.Context, o *observation, passed *gat
 // askIssuer fills in what discovery finds, where it is not stated.
 func (r *Reconciler) askIssuer(ctx context.Context, o *observation, passed *gate, flow *oauth.Flow) (*oauth.Flow, error) {
 	started := r.Clock.Now()
-	metadata, err := r.Vendors.Discover(ctx, flow.Endpoints.IssuerURL, flow.CABundle)
+	complete, err := r.Vendors.Complete(ctx, flow)
 	if err != nil {
 		r.hear(passed, gateKey(flow), client.ObjectKeyFromObject(o.token), started, err)
-		return nil, err
 	}
-	return flow.WithMetadata(metadata)
+	return complete, err
 }

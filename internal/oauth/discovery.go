@@ -63,6 +63,16 @@ func (c *Client) Discover(ctx context.Context, issuer string, caBundle []byte) (
 	return metadata, nil
 }
 
+// Complete returns a copy of a flow with the endpoints that discovery finds, where they are not stated. The error is an *Error, or a *ConfigError
+// where credentials may not be sent to what was found.
+func (c *Client) Complete(ctx context.Context, flow *Flow) (*Flow, error) {
+	metadata, err := c.Discover(ctx, flow.Endpoints.IssuerURL, flow.CABundle)
+	if err != nil {
+		return nil, err
+	}
+	return flow.WithMetadata(metadata)
+}
+
 // readIssuer asks at one address after the other.
 func (c *Client) readIssuer(ctx context.Context, issuer string, caBundle []byte) (*Metadata, *Error) {
 	addresses, failure := c.metadataAddresses(issuer)

@@ -48,6 +48,11 @@ func (f *Flow) NeedsAuthorizationEndpoint() bool {
 	return f.Grant.interactive() && f.Endpoints.IssuerURL != "" && f.Endpoints.AuthorizationURL == ""
 }
 
+// NeedsRevocationEndpoint tells whether the revocation endpoint is to be found by discovery before a token is revoked (see WithMetadata).
+func (f *Flow) NeedsRevocationEndpoint() bool {
+	return f.Endpoints.IssuerURL != "" && f.Endpoints.RevocationURL == ""
+}
+
 // IsInteractive tells whether the grant begins with a person's consent in a browser.
 func (f *Flow) IsInteractive() bool { return f.Grant.interactive() }
 
