@@ -62,19 +62,19 @@ func ended(now time.Time, k keepsake) bool { return !k.ExpiresAt.IsZero() && !no
 // chooseExchange decides how the next token is asked for: a first refresh token that was not sent yet, the refresh token that is held,
 // the grant itself. Where nothing is left, the problem says what a person must do. served is the token in the target, if good.
 func chooseExchange(now time.Time, flow *oauth.Flow, o *observation, k keepsake, served *record) (exchange, *problem) {
-	first, ok, claimed := seedExchange(flow, o, k)
+	first, ok, taken := seedExchange(flow, o, k)
 	if ok {
 		first.notBefore = fence(now, k)
 		return first, nil
 	}
-	primary, obstacle := primaryExchange(flow, k)
+	primary, obstacle := primaryExchange(flow, o, k)
 	if obstacle != nil && k.Consent.Unrefreshable && k.RefreshToken.IsEmpty() && flow.Grant == oauth.AuthorizationCode {
 		obstacle.message = missingRefreshToken(flow) + " Open the address in status.authorization.url"
 	}
 	if !holdsRefreshToken(now, flow, k) {
 		switch {
-		case claimed != nil:
-			obstacle = claimed
+		case taken != nil:
+			obstacle = taken
 		case flow.Grant == oauth.RefreshToken && k.RefreshToken.IsEmpty() && len(k.Spent) == 0 && flow.Lacking() != nil:
 			obstacle = configProblem(flow.Lacking())
 		case obstacle == nil || k.RefreshToken.IsEmpty():
@@ -117,26 +117,12 @@ func lastTenth(served *record) time.Time {
 }
 
 // primaryExchange is the grant itself, where it needs no person and has not been used up.
-func primaryExchange(flow *oauth.Flow, k keepsake) (exchange, *problem) {
+func primaryExchange(flow *oauth.Flow, o *observation, k keepsake) (exchange, *problem) {
 	switch flow.Grant {
 	case oauth.ClientCredentials, oauth.Password:
 		return exchange{means: byGrant}, nil
 	case oauth.SAML2Bearer:
-		assertion, ready := flow.ReadyAssertion()
-		if lacking := flow.Lacking(); lacking != nil {
-			return exchange{}, &problem{reason: v1alpha1.ReasonAwaitingCredentials, message: lacking.Error(), waiting: true}
-		}
-		if ready && k.spent(spentHash(assertion.Reveal())) {
-			return exchange{}, &problem{
-				reason:  v1alpha1.ReasonAwaitingCredentials,
-				message: "the SAML assertion in the credentials Secret was sent already: put a fresh one under the key assertion",
-				waiting: true,
-			}
-		}
-		if ready {
-			return exchange{means: byAssertion, credential: assertion}, nil
-		}
-		return exchange{means: byGrant}, nil
+		return assertionExchange(flow, o, k)
 	case oauth.RefreshToken, oauth.AuthorizationCode, oauth.Implicit:
 	}
 	return exchange{}, personNeeded(flow, v1alpha1.ReasonAuthorizationRequired)

@@ -70,7 +70,7 @@ func static(s *oauth.Settings) { s.Vendor, s.Endpoints = "static", oauth.Endpoin
 // seeded observes an OAuthToken whose credentials hold a first refresh token.
 func seeded(seed string, rivals ...claim) *observation {
 	return &observation{
-		token: someToken(), seedRivals: rivals,
+		token: someToken(), sharers: rivals,
 		credentials: credentialsView{secret: credentialsSecret("", map[string]string{"refresh_token": seed})},
 	}
 }
@@ -198,6 +198,30 @@ func TestTheNextExchange(t *testing.T) {
 			keepsake{Spent: []string{spentHash("the assertion")}},
 			nil,
 			chosen{Reason: v1alpha1.ReasonAwaitingCredentials},
+		},
+		"a ready assertion that another OAuthToken has sent is not sent": {
+			flowOf(t, oauth.SAML2Bearer, readyAssertion), seeded(""),
+			keepsake{Elsewhere: []string{spentHash("the assertion")}},
+			nil,
+			chosen{Reason: v1alpha1.ReasonAwaitingCredentials},
+		},
+		"of two OAuthTokens with one ready assertion the older sends it": {
+			flowOf(t, oauth.SAML2Bearer, readyAssertion), seeded("", claim{name: "younger", created: metav1.NewTime(now.Add(time.Second)), uid: "0a"}),
+			keepsake{},
+			nil,
+			chosen{Means: byAssertion, Credential: "the assertion"},
+		},
+		"of two OAuthTokens with one ready assertion the younger doesn't": {
+			flowOf(t, oauth.SAML2Bearer, readyAssertion), seeded("", claim{name: "older", created: metav1.NewTime(now.Add(-time.Second)), uid: "0c"}),
+			keepsake{},
+			nil,
+			chosen{Reason: v1alpha1.ReasonInvalidSpec},
+		},
+		"assertions that are signed here are each OAuthToken's own": {
+			flowOf(t, oauth.SAML2Bearer), seeded("", claim{name: "older", created: metav1.NewTime(now.Add(-time.Second)), uid: "0c"}),
+			keepsake{},
+			nil,
+			chosen{Means: byGrant},
 		},
 		"an interactive grant without a refresh token needs a person": {
 			flowOf(t, oauth.AuthorizationCode), seeded(""), keepsake{}, nil, chosen{Reason: v1alpha1.ReasonAuthorizationRequired},
@@ -412,13 +436,18 @@ func TestWhatIsKeptAfterAnAnswer(t *testing.T) {
 }
 
 func TestTheMessageOfACollisionNamesTheOther(t *testing.T) {
-	problem := seedClaimed(seeded("seed", claim{name: "older", created: metav1.NewTime(noon.Add(-time.Hour)), uid: "0c"}))
-	want := `OAuthToken "older" spends the refresh token of this credentials Secret, and each can be spent once: ` +
-		"give this OAuthToken a credentials Secret with a refresh token of its own"
-	if problem == nil || problem.message != want {
-		t.Errorf("got %+v", problem)
+	for grant, want := range map[oauth.GrantType]string{
+		oauth.RefreshToken: `OAuthToken "older" spends the refresh token of this credentials Secret, and each can be spent once: ` +
+			"give this OAuthToken a credentials Secret with a refresh token of its own",
+		oauth.SAML2Bearer: `OAuthToken "older" sends the SAML assertion of this credentials Secret, and each can be sent once: ` +
+			"give this OAuthToken a credentials Secret with an assertion of its own, or with saml_signing_key and saml_signing_certificate",
+	} {
+		problem := claimed(grant, seeded("seed", claim{name: "older", created: metav1.NewTime(noon.Add(-time.Hour)), uid: "0c"}))
+		if problem == nil || problem.message != want {
+			t.Errorf("%s: got %+v", grant, problem)
+		}
 	}
-	if seedClaimed(&observation{token: someToken(), credentials: credentialsView{secret: &corev1.Secret{}}}) != nil {
+	if claimed(oauth.RefreshToken, &observation{token: someToken(), credentials: credentialsView{secret: &corev1.Secret{}}}) != nil {
 		t.Error("a collision without another OAuthToken")
 	}
 }

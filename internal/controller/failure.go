@@ -192,7 +192,7 @@ func (r *result) failWith(p *problem) {
 // does not have to succeed: the intent says the same, but for the wait.
 func (r *Reconciler) doubt(ctx context.Context, o *observation, p *plan, outcome *result) {
 	keep := p.keep
-	_, obstacle := primaryExchange(p.flow, keep)
+	_, obstacle := primaryExchange(p.flow, o, keep)
 	outcome.failWith(interrupted(p.flow, obstacle != nil))
 	if obstacle != nil {
 		outcome.failure.NextAttempt = stamp(later(timeOf(outcome.failure.NextAttempt), lastTenth(p.served(r.Clock.Now()))))

@@ -23,9 +23,9 @@ type observation struct {
 	leftovers   []corev1.Secret // targets under former names, from the cache
 	state       *corev1.Secret  // nil: none
 	rivals      []claim         // other OAuthTokens that want the same target
-	seedRivals  []claim         // other OAuthTokens that would spend the same first refresh token
-	seedSenders []string        // other OAuthTokens, there or gone, that send it, or have sent it
-	seedSent    bool            // one of these has sent it, and can't take that back
+	sharers     []claim         // other OAuthTokens that would send the same credential, which can be sent once
+	senders     []string        // other OAuthTokens, there or gone, that send it, or have sent it
+	sent        bool            // one of these has sent it, and can't take that back
 	answer      *answer         // a vendor's answer that is not written yet
 	saving      bool            // something is being written to the state Secret
 	saves       worth           // what that is worth
@@ -55,7 +55,7 @@ func (r *Reconciler) observe(ctx context.Context, key client.ObjectKey) (*observ
 	o := &observation{token: token, answer: r.answers.get(token.UID), saving: r.saver.busy(token.UID), saves: r.saver.saves(token.UID), unsent: r.unsent.last(token.UID)}
 	o.mendAt, o.lastSuccess, o.rested = r.repairs.allowedAt(token.UID), r.repairs.lastSuccess(token.UID), r.metrics.rested(token)
 	for _, read := range []func(context.Context, *observation) error{
-		r.observeCredentials, r.observeTarget, r.observeFormerTargets, r.observeState, r.observeRivals, r.observeSeed,
+		r.observeCredentials, r.observeTarget, r.observeFormerTargets, r.observeState, r.observeRivals, r.observeSharers,
 	} {
 		if err := read(ctx, o); err != nil {
 			return nil, err

@@ -56,7 +56,7 @@ func (p planner) plan(now time.Time, o *observation, paused func(*oauth.Flow) ti
 	settings := declaration.Settings(o.token, o.credentials.secret, p.platform)
 	result.flow, result.problem = p.resolve(o, settings)
 	result.fingerprint = p.fingerprint(settings, result.flow)
-	result.noteSeed(o)
+	result.noteSent(o)
 	result.liken(p.hasher, settings)
 	result.keep = result.keep.withStatedEnd(o.token, result.flow)
 	result.tidyConsent(now)

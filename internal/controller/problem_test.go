@@ -103,8 +103,12 @@ func TestProblemsNameTheirRemedy(t *testing.T) {
 			"put a new one under the key refresh_token",
 		},
 		"another OAuthToken spends the refresh token": {
-			seedClaimed(&observation{token: subject(func(o *v1alpha1.OAuthToken) { o.CreationTimestamp = metav1.NewTime(noon) }), seedRivals: []claim{{name: "older"}}}),
+			claimed(oauth.RefreshToken, &observation{token: subject(func(o *v1alpha1.OAuthToken) { o.CreationTimestamp = metav1.NewTime(noon) }), sharers: []claim{{name: "older"}}}),
 			v1alpha1.ReasonInvalidSpec, "a refresh token of its own",
+		},
+		"another OAuthToken sends the assertion": {
+			claimed(oauth.SAML2Bearer, &observation{token: subject(func(o *v1alpha1.OAuthToken) { o.CreationTimestamp = metav1.NewTime(noon) }), sharers: []claim{{name: "older"}}}),
+			v1alpha1.ReasonInvalidSpec, "an assertion of its own",
 		},
 	}
 	for name, test := range tests {

@@ -37,6 +37,13 @@ func unsaid(o *v1alpha1.OAuthToken, _ *corev1.Secret) {
 	o.Spec.Vendor, o.Spec.GrantType = "refreshing", ""
 }
 
+// asserting brings a ready assertion instead of a first refresh token.
+func asserting(o *v1alpha1.OAuthToken, s *corev1.Secret) {
+	o.Spec.GrantType = v1alpha1.GrantSAML2Bearer
+	s.Data["assertion"] = []byte("PHNhbWw+\n")
+	delete(s.Data, "refresh_token")
+}
+
 // newSeedRig is a rig whose OAuthToken begins with the refresh token "seed" from its credentials.
 func newSeedRig(t *testing.T, change ...func(*v1alpha1.OAuthToken, *corev1.Secret)) *rig {
 	t.Helper()
@@ -210,11 +217,14 @@ func (r *rig) lookAt(name string) {
 }
 
 // share makes another OAuthToken with the same credentials.
-func (r *rig) share(name string, created time.Time) {
+func (r *rig) share(name string, created time.Time, change ...func(*v1alpha1.OAuthToken)) {
 	r.t.Helper()
 	other := someToken(func(o *v1alpha1.OAuthToken) {
 		o.Name, o.UID, o.CreationTimestamp = name, types.UID(name), metav1.NewTime(created)
 		o.Spec = *r.token().Spec.DeepCopy()
+		for _, c := range change {
+			c(o)
+		}
 	})
 	if err := r.api.Create(r.t.Context(), other); err != nil {
 		r.t.Fatal(err)
@@ -239,14 +249,87 @@ func (r *rig) removeAll(name string, secrets ...string) {
 
 func (r *rig) reasonOf(name string) string {
 	r.t.Helper()
+	reason, _ := r.readyOf(name)
+	return reason
+}
+
+// readyOf is what the condition Ready of an OAuthToken says.
+func (r *rig) readyOf(name string) (reason, message string) {
+	r.t.Helper()
 	token := &v1alpha1.OAuthToken{}
 	if err := r.api.Get(r.t.Context(), client.ObjectKey{Namespace: someToken().Namespace, Name: name}, token); err != nil {
 		r.t.Fatal(err)
 	}
 	if c := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionReady); c != nil {
-		return c.Reason
+		return c.Reason, c.Message
 	}
-	return ""
+	return "", ""
+}
+
+func TestAnAssertionIsNotSentAgainWhereTheStateSecretIsLost(t *testing.T) {
+	r := newSeedRig(t, asserting)
+	r.give("one")
+	r.reconcile(2)
+	r.removeAll("", "api"+v1alpha1.StateSecretSuffix)
+	r.later(2 * time.Hour)
+	r.expect(1, "", "without the state Secret")
+	if got := r.reasonOf("api"); got != v1alpha1.ReasonAwaitingCredentials {
+		t.Errorf("reason %s", got)
+	}
+	r.give("two")
+	r.holds("assertion", "PHNhbWwyPg==")
+	r.later(time.Minute)
+	r.expect(2, "", "with a fresh one")
+}
+
+// Several OAuthTokens may find one assertion in a Secret, or in Secrets of their own.
+func TestAnAssertionThatAnotherHasSentIsNotSent(t *testing.T) {
+	const sent = "the SAML assertion in the credentials Secret was sent already: put a fresh one under the key assertion"
+	t.Run("from the same Secret, when the other is gone", func(t *testing.T) {
+		r := newSeedRig(t, asserting)
+		r.give("one")
+		r.share("second", noon.Add(time.Second))
+		r.reconcile(2)
+		r.lookAt("second")
+		r.removeAll("api", "api", "api"+v1alpha1.StateSecretSuffix)
+		r.clock.Step(time.Minute)
+		r.lookAt("second")
+		r.expect(1, "", "after the older has gone")
+		if reason, message := r.readyOf("second"); reason != v1alpha1.ReasonAwaitingCredentials || message != sent {
+			t.Errorf("%s: %q", reason, message)
+		}
+		r.give("two")
+		r.holds("assertion", "PHNhbWwyPg==")
+		r.lookAt("second")
+		r.expect(2, "", "with a fresh one")
+	})
+	t.Run("from another Secret", func(t *testing.T) {
+		r := newSeedRig(t, asserting)
+		r.give("one")
+		copied := r.secret("client").DeepCopy()
+		copied.Name, copied.ResourceVersion = "copy", ""
+		if err := r.api.Create(t.Context(), copied); err != nil {
+			t.Fatal(err)
+		}
+		r.share("second", noon.Add(time.Second), func(o *v1alpha1.OAuthToken) { o.Spec.CredentialsSecretRef.Name = "copy" })
+		r.reconcile(2)
+		r.lookAt("second")
+		r.expect(1, "", "after the look at both")
+		if reason, message := r.readyOf("second"); reason != v1alpha1.ReasonAwaitingCredentials || message != sent {
+			t.Errorf("%s: %q", reason, message)
+		}
+	})
+}
+
+// Who renews with a refresh token has no use for the assertion.
+func TestWhoMayNotSendAnAssertionRenewsWithARefreshToken(t *testing.T) {
+	r := newSeedRig(t, asserting)
+	r.reconcile(2)
+	r.share("older", noon.Add(-time.Hour))
+	r.holds("assertion", "PHNhbWwyPg==")
+	r.vendor.gives("second")
+	r.later(time.Minute)
+	r.expect(2, "first", "while the older may send the fresh assertion")
 }
 
 func TestASeedIsNotSentAgainWhereTheStateSecretIsLost(t *testing.T) {
@@ -348,18 +431,19 @@ func TestWhoHasSentASeedKeepsItWhoeverIsOlder(t *testing.T) {
 	}
 }
 
-// sharingASeed are the ways to say that a first refresh token is spent.
-func sharingASeed() map[string][]func(*v1alpha1.OAuthToken, *corev1.Secret) {
-	return map[string][]func(*v1alpha1.OAuthToken, *corev1.Secret){
-		"with the grant stated":              nil,
-		"with the grant that the vendor has": {unsaid},
+// sharing are the ways to state what can be sent once.
+func sharing() map[string]func(*v1alpha1.OAuthToken, *corev1.Secret) {
+	return map[string]func(*v1alpha1.OAuthToken, *corev1.Secret){
+		"a first refresh token with the grant stated":              func(*v1alpha1.OAuthToken, *corev1.Secret) {},
+		"a first refresh token with the grant that the vendor has": unsaid,
+		"a ready assertion": asserting,
 	}
 }
 
-func TestOfTwoWithOneSeedTheOlderSendsItWhoeverIsLookedAtFirst(t *testing.T) {
-	for name, change := range sharingASeed() {
+func TestOfTwoTheOlderSendsWhatCanBeSentOnceWhoeverIsLookedAtFirst(t *testing.T) {
+	for name, change := range sharing() {
 		t.Run(name, func(t *testing.T) {
-			r := newSeedRig(t, change...)
+			r := newSeedRig(t, change)
 			r.share("second", noon.Add(time.Second))
 			r.lookAt("second")
 			r.expect(0, "", "after the look at the younger")
@@ -367,15 +451,21 @@ func TestOfTwoWithOneSeedTheOlderSendsItWhoeverIsLookedAtFirst(t *testing.T) {
 				t.Errorf("the younger's reason is %s", got)
 			}
 			r.reconcile(2)
-			r.expect(1, "seed", "after the look at the older")
+			if got := r.vendor.asked.Load(); got != 1 {
+				t.Errorf("%d requests after the look at the older, want one", got)
+			}
+			r.lookAt("second")
+			if got := r.vendor.asked.Load(); got != 1 {
+				t.Errorf("%d requests after another look at the younger, want one", got)
+			}
 		})
 	}
 }
 
 func TestAStateSecretCallsThoseWhoShareItsSeed(t *testing.T) {
-	for name, change := range sharingASeed() {
+	for name, change := range sharing() {
 		t.Run(name, func(t *testing.T) {
-			r := newSeedRig(t, change...)
+			r := newSeedRig(t, change)
 			r.share("second", noon.Add(time.Second))
 			r.reconcile(2)
 			var called []string
@@ -392,9 +482,9 @@ func TestAStateSecretCallsThoseWhoShareItsSeed(t *testing.T) {
 
 // Who shares a seed is called when the OAuthToken goes that has claimed it, which may never have had a Secret.
 func TestWhoSharesASeedIsCalledWhenTheOtherGoes(t *testing.T) {
-	for name, change := range sharingASeed() {
+	for name, change := range sharing() {
 		t.Run(name, func(t *testing.T) {
-			r := newSeedRig(t, change...)
+			r := newSeedRig(t, change)
 			r.share("second", noon.Add(time.Second))
 			queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[ctrl.Request]())
 			defer queue.ShutDown()

@@ -40,7 +40,7 @@ type keepsake struct {
 	Previous     refreshToken   // the one before a first one from the credentials replaced it, until that proves good
 	Intent       *intent        // a use of the refresh token or a seed whose result is not known
 	Spent        []string       // hashes of seeds and assertions that were sent, oldest first
-	Elsewhere    []string       // hashes of seeds that other OAuthTokens have sent, oldest first
+	Elsewhere    []string       // hashes of seeds and assertions that other OAuthTokens have sent, oldest first
 	Twins        twins          // of the credentials with which one was sent last that can be sent once
 	TakenBy      string         // the mark of who took a code or an assertion last (see unsent), until the next write
 	Warnings     []string       // expiry warnings already given for this refresh token

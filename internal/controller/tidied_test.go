@@ -88,12 +88,8 @@ func TestWhatIsMissingWithoutASeed(t *testing.T) {
 func TestAnAssertionThatServedMayBeTidiedAway(t *testing.T) {
 	const missing = "the credentials Secret holds no SAML assertion: put a fresh one under the key assertion, or let one be signed with " +
 		"saml_signing_key, saml_signing_certificate and spec.saml2Bearer"
-	ready := func(o *v1alpha1.OAuthToken, s *corev1.Secret) {
-		o.Spec.GrantType = v1alpha1.GrantSAML2Bearer
-		s.Data["assertion"] = []byte("PHNhbWw+\n")
-	}
 	t.Run("and is waited for anew", func(t *testing.T) {
-		r := newSeedRig(t, ready)
+		r := newSeedRig(t, asserting)
 		r.give("one")
 		r.reconcile(2)
 		r.holds("assertion", "")
@@ -112,7 +108,7 @@ func TestAnAssertionThatServedMayBeTidiedAway(t *testing.T) {
 		r.expect(2, "", "with a fresh one")
 	})
 	t.Run("while a refresh token came of it", func(t *testing.T) {
-		r := newSeedRig(t, ready)
+		r := newSeedRig(t, asserting)
 		r.reconcile(2)
 		r.holds("assertion", "")
 		r.vendor.gives("second")
@@ -120,7 +116,7 @@ func TestAnAssertionThatServedMayBeTidiedAway(t *testing.T) {
 		r.expect(2, "first", "at the renewal")
 	})
 	t.Run("and may come later", func(t *testing.T) {
-		r := newSeedRig(t, ready)
+		r := newSeedRig(t, asserting)
 		r.holds("assertion", "")
 		r.reconcile(2)
 		if got := r.says(v1alpha1.ConditionReconciling, v1alpha1.ReasonAwaitingCredentials); got != missing {

@@ -29,7 +29,7 @@ const (
 	indexOwner       = "owner"       // of target Secrets of another name than their OAuthToken's: its name
 	indexTarget      = "target"      // of OAuthTokens with a target of another name: the target's
 	indexCredentials = "credentials" // of OAuthTokens: the credentials Secret's name
-	indexSeed        = "seed"        // of OAuthTokens that spend a first refresh token: the credentials Secret's name
+	indexOnce        = "once"        // of OAuthTokens that may send a credential once: what others share who send the same (see shareOf)
 	indexSpent       = "spent"       // of state Secrets: the hashes of what was spent
 )
 
@@ -129,11 +129,11 @@ func index(ctx context.Context, indexer client.FieldIndexer, catalogue *oauth.Ca
 			return []string{targetName(t)}
 		},
 		indexCredentials: func(t *v1alpha1.OAuthToken) []string { return []string{t.Spec.CredentialsSecretRef.Name} },
-		indexSeed: func(t *v1alpha1.OAuthToken) []string {
-			if !spendsSeed(t, catalogue) {
-				return nil
+		indexOnce: func(t *v1alpha1.OAuthToken) []string {
+			if share := shareOf(t, catalogue); share != "" {
+				return []string{share}
 			}
-			return []string{t.Spec.CredentialsSecretRef.Name}
+			return nil
 		},
 	} {
 		err := indexer.IndexField(ctx, &v1alpha1.OAuthToken{}, name, func(o client.Object) []string {
@@ -185,7 +185,7 @@ func (r *Reconciler) affected(ctx context.Context, secret client.Object) []recon
 		key := types.NamespacedName{Namespace: secret.GetNamespace(), Name: owner}
 		keys[key] = true
 		if secret.GetLabels()[v1alpha1.RoleLabel] == v1alpha1.RoleState {
-			r.addSharers(ctx, keys, key)
+			r.addSharersOf(ctx, keys, key)
 		}
 	}
 	requests := make([]reconcile.Request, 0, len(keys))
@@ -207,9 +207,7 @@ func (r *Reconciler) heirs() handler.EventHandler {
 		keys := map[types.NamespacedName]bool{}
 		r.addNamesake(ctx, keys, client.ObjectKey{Namespace: token.Namespace, Name: targetName(token)})
 		r.addIndexed(ctx, keys, token.Namespace, indexTarget, targetName(token))
-		if spendsSeed(token, r.Platform.Catalogue) {
-			r.addIndexed(ctx, keys, token.Namespace, indexSeed, token.Spec.CredentialsSecretRef.Name)
-		}
+		r.addSharers(ctx, keys, token)
 		delete(keys, client.ObjectKeyFromObject(token))
 		for key := range keys {
 			q.Add(reconcile.Request{NamespacedName: key})
@@ -245,12 +243,18 @@ func (r *Reconciler) addIndexed(ctx context.Context, keys map[types.NamespacedNa
 	}
 }
 
-// addSharers adds those that would spend the same first refresh token as an OAuthToken, whose state Secret tells that it did: they note that,
-// since they may outlive it.
-func (r *Reconciler) addSharers(ctx context.Context, keys map[types.NamespacedName]bool, key types.NamespacedName) {
+// addSharers adds those that would send the same credential as an OAuthToken, which can be sent once.
+func (r *Reconciler) addSharers(ctx context.Context, keys map[types.NamespacedName]bool, token *v1alpha1.OAuthToken) {
+	if share := shareOf(token, r.Platform.Catalogue); share != "" {
+		r.addIndexed(ctx, keys, token.Namespace, indexOnce, share)
+	}
+}
+
+// addSharersOf adds the sharers of an OAuthToken whose state Secret tells that it has sent what they share: they note that, since they may outlive
+// it.
+func (r *Reconciler) addSharersOf(ctx context.Context, keys map[types.NamespacedName]bool, key types.NamespacedName) {
 	owner := &v1alpha1.OAuthToken{}
-	err := r.Client.Get(ctx, key, owner, client.DisableReadYourWritesConsistency, client.UnsafeDisableDeepCopy)
-	if err == nil && spendsSeed(owner, r.Platform.Catalogue) {
-		r.addIndexed(ctx, keys, key.Namespace, indexSeed, owner.Spec.CredentialsSecretRef.Name)
+	if err := r.Client.Get(ctx, key, owner, client.DisableReadYourWritesConsistency, client.UnsafeDisableDeepCopy); err == nil {
+		r.addSharers(ctx, keys, owner)
 	}
 }

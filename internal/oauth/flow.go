@@ -134,6 +134,19 @@ func (f *Flow) RefreshTokenRotation() Rotation {
 	return cmp.Or(f.Vendor.RefreshTokenRotation, RotationUnknown)
 }
 
+// Once is what a grant takes from the credentials that can be sent once; empty: nothing, or it is not there.
+func (c Credentials) Once(grant GrantType) Sensitive {
+	switch grant {
+	case RefreshToken:
+		return c["refresh_token"]
+	case SAML2Bearer:
+		assertion, _ := c.readyAssertion()
+		return assertion
+	case ClientCredentials, Password, AuthorizationCode, Implicit:
+	}
+	return Sensitive{}
+}
+
 // Once is what the credentials hold, or would hold, that can be sent once, with its key; key is empty where nothing is. The value is empty where
 // it is not there: what was sent may be tidied away, as long as what came of it serves.
 func (f *Flow) Once() (key string, value Sensitive) {
