@@ -81,6 +81,8 @@ const (
 	EventRefreshTokenExpiring = "RefreshTokenExpiring"
 	// EventClientSecretExpiring: the client secret ends soon, as its Secret's annotation says.
 	EventClientSecretExpiring = "ClientSecretExpiring"
+	// EventClientSecretExpiryUnreadable: the credentials Secret's annotation does not say when the client secret ends, since it holds no time.
+	EventClientSecretExpiryUnreadable = "ClientSecretExpiryUnreadable"
 	// EventRefreshTokenMissing: the vendor gave no refresh token after an authorization, so that a person must authorize each time.
 	EventRefreshTokenMissing = "RefreshTokenMissing"
 	// EventDiscouragedGrant: RFC 9700 forbids the grant Password and discourages Implicit. Once per generation.

@@ -50,7 +50,7 @@ func (t *trial) run(ctx context.Context, file *manifest) {
 	}
 }
 
-// checkSecret finds what keeps the operator from using the Secret.
+// checkSecret finds what keeps the operator from using the Secret, and what its owner did not mean so.
 func (t *trial) checkSecret() {
 	switch role := t.secret.Labels[v1alpha1.RoleLabel]; role {
 	case v1alpha1.RoleCredentials:
@@ -63,6 +63,9 @@ func (t *trial) checkSecret() {
 	}
 	if _, faults := declaration.KeyMapping(t.secret); len(faults) > 0 {
 		t.addReason("credentials", v1alpha1.ReasonCredentialsIncomplete, strings.Join(faults, "; "))
+	}
+	if _, unreadable := declaration.ClientSecretExpiry(t.secret); unreadable != "" {
+		t.add(warning, "credentials", "%s", unreadable)
 	}
 }
 

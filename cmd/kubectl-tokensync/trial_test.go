@@ -330,6 +330,15 @@ func TestMistakesInAManifestAreExplained(t *testing.T) {
 	}
 }
 
+func TestAnEndOfAClientSecretThatCanNotBeReadIsTold(t *testing.T) {
+	c := newCounter(t)
+	manifest := c.manifest(c.catalogue(), "genesys-cloud", oauth.ClientCredentials)
+	manifest = strings.Replace(manifest, "  labels:", "  annotations:\n    tokensync.dev/client-secret-expires-at: \"2027-05-01\"\n  labels:", 1)
+	said, exit := c.try(manifest)
+	wants(t, said, exit, "  warning  credentials   the annotation tokensync.dev/client-secret-expires-at of Secret \"genesys-cloud-client\" is no time such as ", 0)
+	wants(t, said, exit, "issued a token", 0)
+}
+
 func TestEachOAuthTokenOfAFileIsTried(t *testing.T) {
 	c := newCounter(t)
 	one := c.manifest(c.catalogue(), "genesys-cloud", oauth.ClientCredentials)

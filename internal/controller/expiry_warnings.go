@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/declaration"
 )
 
 // ending is something whose end a person must prevent.
@@ -16,6 +17,8 @@ type ending struct {
 	about  string
 	end    time.Time // zero: unknown
 	leads  []time.Duration
+	stated string // what states the end
+	fault  string // why that can't be read; empty: it can
 }
 
 // endings are those of an OAuthToken.
@@ -31,17 +34,29 @@ func endings(o *observation, keep keepsake) []ending {
 	if keep.Life > 0 { // an end that moves away with each refresh comes near only when these fail
 		refresh.leads = slices.DeleteFunc(refresh.leads, func(lead time.Duration) bool { return lead > keep.Life/2 })
 	}
+	stated, fault := "", ""
+	if secret := o.credentials.secret; secret != nil {
+		stated = secret.Annotations[v1alpha1.ClientSecretExpiresAtAnnotation]
+		_, fault = declaration.ClientSecretExpiry(secret)
+	}
 	return []ending{refresh, {
 		kind: "client-secret", reason: v1alpha1.EventClientSecretExpiring, end: clientSecretExpiry(o), leads: []time.Duration{30 * day, 7 * day, day},
+		stated: stated, fault: fault,
 		about: fmt.Sprintf("the client secret in Secret %q ends: make a new one at the vendor and store it there in time, with its %s",
 			o.token.Spec.CredentialsSecretRef.Name, v1alpha1.ClientSecretExpiresAtAnnotation),
 	}}
 }
 
 // dueWarnings are the warnings to give now, as events, and all that were given for the present ends. Of several that are due at once only
-// the last is given.
+// the last is given. What can't be read is told once for each thing that stands there.
 func dueWarnings(now time.Time, ends []ending, given []string) (warnings []notice, all []string) {
 	for _, e := range ends {
+		if id := fmt.Sprintf("%s/unreadable/%s", e.kind, hashToken(e.stated)); e.fault != "" {
+			all = append(all, id)
+			if !slices.Contains(given, id) {
+				warnings = append(warnings, notice{warning: true, reason: v1alpha1.EventClientSecretExpiryUnreadable, about: e.fault})
+			}
+		}
 		passed := e.passed(now)
 		for i, lead := range passed {
 			id := fmt.Sprintf("%s/%d/%s", e.kind, e.end.Unix(), lead)

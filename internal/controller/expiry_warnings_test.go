@@ -110,6 +110,41 @@ func TestAWarningSaysWhatToDo(t *testing.T) {
 	}
 }
 
+// An end that can't be read is told once for each thing that stands there, and keeps nothing from being done.
+func TestAnEndOfAClientSecretThatCanNotBeReadIsToldOnce(t *testing.T) {
+	const want = `ClientSecretExpiryUnreadable: the annotation tokensync.dev/client-secret-expires-at of Secret "client" is no time such as ` +
+		"2027-05-01T00:00:00Z (RFC 3339), so that nothing warns before the client secret ends: correct it; " +
+		"see https://tokensync.dev/docs/failures#clientsecretexpiryunreadable\n"
+	r := newSeedRig(t, func(o *v1alpha1.OAuthToken, s *corev1.Secret) {
+		o.Spec.GrantType = v1alpha1.GrantClientCredentials
+		metav1.SetMetaDataAnnotation(&s.ObjectMeta, v1alpha1.ClientSecretExpiresAtAnnotation, "soon")
+	})
+	r.reconcile(2)
+	told := func() int { return strings.Count(r.told.String(), want) }
+	if told() != 1 {
+		t.Fatalf("told %d times, want once; events:\n%s", told(), r.told.String())
+	}
+	for i := range 3 {
+		r.vendor.gives(strings.Repeat("i", i+1))
+		r.later(50 * time.Minute)
+	}
+	if got := r.vendor.asked.Load(); got != 4 || told() != 1 {
+		t.Errorf("after %d requests told %d times, want 4 and once", got, told())
+	}
+	if got := r.token().Status.Conditions; len(got) != 1 || got[0].Reason != v1alpha1.ReasonTokenIssued {
+		t.Errorf("conditions %+v", got)
+	}
+	for _, stands := range []string{"2027-05-01", "2027-05-01T00:00:00Z", ""} { // another that can't be read, and two that are in order
+		r.changeSecret("client", func(s *corev1.Secret) {
+			metav1.SetMetaDataAnnotation(&s.ObjectMeta, v1alpha1.ClientSecretExpiresAtAnnotation, stands)
+		})
+		r.reconcile(2)
+		if told() != 2 || r.vendor.asked.Load() != 4 {
+			t.Errorf("with %q told %d times after %d requests, want twice and 4", stands, told(), r.vendor.asked.Load())
+		}
+	}
+}
+
 // credentialsSecret is one with these values and this mapping of keys.
 func credentialsSecret(mapping string, data map[string]string) *corev1.Secret {
 	secret := &corev1.Secret{

@@ -11,6 +11,7 @@ import (
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/declaration"
 	"tokensync.dev/tokensync/internal/oauth"
 )
 
@@ -107,9 +108,6 @@ func clientSecretExpiry(o *observation) time.Time {
 	if o.credentials.secret == nil {
 		return time.Time{}
 	}
-	expiry, ok := parseTime(o.credentials.secret.Annotations[v1alpha1.ClientSecretExpiresAtAnnotation])
-	if !ok {
-		return time.Time{}
-	}
+	expiry, _ := declaration.ClientSecretExpiry(o.credentials.secret)
 	return expiry
 }

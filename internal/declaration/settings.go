@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -108,6 +109,21 @@ func Credentials(secret *corev1.Secret) oauth.Credentials {
 		put(name, secret.Data[key])
 	}
 	return credentials
+}
+
+// ClientSecretExpiry is the end of the client secret that the Secret's annotation states; zero: none. The fault is a clause for the user.
+func ClientSecretExpiry(secret *corev1.Secret) (end time.Time, fault string) {
+	stated := secret.Annotations[v1alpha1.ClientSecretExpiresAtAnnotation]
+	if stated == "" {
+		return time.Time{}, ""
+	}
+	end, err := time.Parse(time.RFC3339, stated)
+	end = end.UTC().Truncate(time.Second)
+	if err != nil || end.Year() < 0 || end.Year() > 9999 { // which does not encode
+		return time.Time{}, fmt.Sprintf("the annotation %s of Secret %q is no time such as 2027-05-01T00:00:00Z (RFC 3339), so that nothing warns before "+
+			"the client secret ends: correct it", v1alpha1.ClientSecretExpiresAtAnnotation, secret.Name)
+	}
+	return end, ""
 }
 
 // KeyMapping reads the annotation tokensync.dev/keys: name to key of the Secret. The faults are sentences for the user.
