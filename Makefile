@@ -137,7 +137,7 @@ gitops: ## Ask a real Argo CD in a real cluster (ARGOCD_LAB=script, LAB=script o
 
 .PHONY: e2e-cluster
 e2e-cluster: ## Run the image in real clusters: by the script LAB, or a cluster of yours by KUBECONFIG (test/e2e/doc.go tells all)
-	@$(WITH_CONTROL_PLANE); cd test && go test -tags=cluster -count=1 -timeout=40m -parallel=3 -v -run='$(RUN)' ./e2e
+	@$(WITH_CONTROL_PLANE); cd test && go test -tags=cluster -count=1 -timeout=60m -parallel=3 -v -run='$(RUN)' ./e2e
 
 .PHONY: faults
 faults: ## Bring every failure of a vendor on every grant, and take the manager's cluster, vendor and life away (about ten minutes)

@@ -118,7 +118,10 @@ func (c *Cluster) Namespace(name string) {
 	labels := map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
 	c.Make(namespace)
-	c.Afterwards(func() { _ = c.Delete(context.Background(), namespace) })
+	c.Afterwards(func() {
+		_ = c.Delete(context.Background(), namespace)
+		c.In(c.whole).Kubectl("wait", "--for=delete", "namespace/"+name, "--timeout="+patience.String())
+	})
 }
 
 // Afterwards removes something from somebody else's cluster once all is over. What a failed test made stays, to be looked at.
@@ -131,6 +134,32 @@ func (c *Cluster) Afterwards(remove func()) {
 			remove()
 		}
 	})
+}
+
+// TellKubelets logs how often the kubelets look after mounted Secrets: what applications see of a renewal depends on it.
+func (c *Cluster) TellKubelets() {
+	c.TB.Helper()
+	nodes, err := c.Core.CoreV1().Nodes().List(context.Background(), metav1.ListOptions{})
+	if err != nil {
+		c.TB.Fatal(err)
+	}
+	for i := range nodes.Items {
+		var told struct {
+			Config struct {
+				SyncFrequency string `json:"syncFrequency"`
+			} `json:"kubeletconfig"`
+		}
+		name := nodes.Items[i].Name
+		answer, err := c.Core.CoreV1().RESTClient().Get().Resource("nodes").Name(name).SubResource("proxy").Suffix("configz").DoRaw(context.Background())
+		if err == nil {
+			err = json.Unmarshal(answer, &told)
+		}
+		if err != nil || told.Config.SyncFrequency == "" {
+			c.TB.Logf("the kubelet of %s does not tell how often it looks (by default once a minute): %v", name, err)
+			continue
+		}
+		c.TB.Logf("the kubelet of %s looks every %s", name, told.Config.SyncFrequency)
+	}
 }
 
 // RestartNode takes the whole cluster down and up again.

@@ -18,9 +18,9 @@
 // Other settings of the script, such as KUBE_BIN, reach it as they are. The operator's image is the one that `make image` builds, which
 // needs docker, buildah or podman.
 //
-// With KUBECONFIG alone, what a stranger can't do to a cluster is not run, and the output names it: restarting its node, restarting its
-// API server, killing the leading process (its pod is deleted at once instead), choosing its kubelet's settings. What a failed test made
-// stays there; a cluster of LAB is always removed.
+// With KUBECONFIG alone, the tests run one after the other, each with the kubelet as it is, which TestSlowKubelet tells of. What a stranger
+// can't do to a cluster is not run, and the output names it: restarting its node, restarting its API server, killing the leading process
+// (its pod is deleted at once instead). What a failed test made stays there; a cluster of LAB is always removed.
 //
 // # Settings
 //

@@ -20,15 +20,8 @@ const charted = "charted"
 
 // TestHelm is the life of a release, which costs one token request until somebody asks for another.
 func TestHelm(t *testing.T) {
-	if setting("LAB", "") != "" {
-		t.Parallel() // in somebody else's cluster, one story at a time
-	}
+	beside(t)
 	c := Open(t, "helm", 2)
-	if c.lab == nil {
-		t.Cleanup(func() {
-			c.Kubectl("wait", "--for=delete", "namespace/"+stageNamespace, "namespace/"+team, "--timeout="+patience.String())
-		})
-	}
 	c.DumpOnFailure()
 	c.Load()
 	s := c.NewStage(actors.Play{Lifetime: time.Hour, Clients: []oauthtest.Client{Generic(charted, time.Hour)}})

@@ -28,7 +28,7 @@ const (
 // TestLife is one cluster's life with the operator: the release before is installed and upgraded, tokens of all vendors are had, whatever
 // can happen to a cluster happens, the operator is removed, and another one comes for a single namespace.
 func TestLife(t *testing.T) {
-	t.Parallel()
+	t.Parallel() // in somebody else's cluster, after the others
 	c := Open(t, "fast", 0)
 	c.DumpOnFailure()
 	c.Load()
