@@ -81,7 +81,7 @@ func chooseExchange(now time.Time, flow *oauth.Flow, o *observation, k keepsake,
 		case flow.Grant == oauth.RefreshToken && !belongs(flow, k):
 			obstacle.message = "the refresh token that is kept is of another client_id or token endpoint than are stated now: state those again, " +
 				"or put a new one under the key refresh_token of the credentials Secret"
-		case ended(now, k):
+		case ended(now, k) && flow.Grant != oauth.SAML2Bearer: // which needs nobody to authorize, but a fresh assertion
 			obstacle = personNeeded(flow, v1alpha1.ReasonRefreshTokenExpired)
 		}
 		return primary, obstacle

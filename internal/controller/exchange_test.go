@@ -199,6 +199,12 @@ func TestTheNextExchange(t *testing.T) {
 			nil,
 			chosen{Reason: v1alpha1.ReasonAwaitingCredentials},
 		},
+		"a refresh token past its end, of a ready assertion that was sent, leaves it to a fresh one": {
+			flowOf(t, oauth.SAML2Bearer, readyAssertion), seeded(""),
+			keepsake{RefreshToken: oauth.NewSensitive("kept"), ExpiresAt: now, Spent: []string{spentHash("the assertion")}},
+			hour,
+			chosen{Reason: v1alpha1.ReasonAwaitingCredentials},
+		},
 		"a ready assertion that another OAuthToken has sent is not sent": {
 			flowOf(t, oauth.SAML2Bearer, readyAssertion), seeded(""),
 			keepsake{Elsewhere: []string{spentHash("the assertion")}},
