@@ -18,6 +18,7 @@ type answer struct {
 	lifetimeTold    bool      // the token before did not say either how long it lives, as far as can be told
 	narrowedTold    bool      // the token before was for the same spec, and had fewer scopes as well
 	unsaved         bool      // the refresh token could not be kept, since somebody else's Secret has the state Secret's name
+	replaces        time.Time // when the token was asked for that the target held when this one was; zero: none
 	due, at         time.Time // when its renewal was due, zero where none was or a suspension held it back, and when it came
 }
 

@@ -33,7 +33,7 @@ import (
 type rig struct {
 	Reconciler
 	t      *testing.T
-	api    client.Client
+	api    client.WithWatch
 	clock  *clocktesting.FakeClock
 	vendor *answering
 	told   strings.Builder // the events
@@ -148,9 +148,14 @@ func newRig(t *testing.T, vendor *answering, catalogue *oauth.Catalogue, objects
 	if err := index(t.Context(), indexed{builder}, catalogue); err != nil {
 		t.Fatal(err)
 	}
-	api := builder.Build()
+	return newRigOn(t, vendor, catalogue, builder.Build(), clocktesting.NewFakeClock(noon))
+}
+
+// newRigOn is a rig in front of objects that another one may have in front of it too.
+func newRigOn(t *testing.T, vendor *answering, catalogue *oauth.Catalogue, api client.WithWatch, clock *clocktesting.FakeClock) *rig {
+	t.Helper()
 	hosts := []string{vendor.host()}
-	r := &rig{t: t, api: api, clock: clocktesting.NewFakeClock(noon), vendor: vendor}
+	r := &rig{t: t, api: api, clock: clock, vendor: vendor}
 	r.Client, r.Live, r.Clock, r.Recorder = interceptor.NewClient(api, asCached()), api, r.clock, r
 	r.Platform = vendor.platform(catalogue)
 	r.Vendors = oauth.NewClient(oauth.ClientOptions{AllowLoopback: true, InsecureHTTPHosts: hosts, Now: r.clock.Now})

@@ -59,7 +59,7 @@ func (r *plan) holdAnswer(o *observation) *problem {
 		r.holdAsItIs(o)
 		return templateFailed(err.Error())
 	}
-	r.held, r.matches, r.write, r.answered = &o.answer.record, true, rendering, true
+	r.held, r.matches, r.write, r.answer = &o.answer.record, true, rendering, o.answer
 	return nil
 }
 

@@ -93,15 +93,11 @@ func (r *rig) kept() []types.UID {
 
 // refuseStatus has the API server refuse every write of status.
 func (r *rig) refuseStatus() {
-	present, ok := r.api.(client.WithWatch)
-	if !ok {
-		r.t.Fatal("the client does not watch")
-	}
 	cached := asCached()
 	cached.SubResourcePatch = func(context.Context, client.Client, string, client.Object, client.Patch, ...client.SubResourcePatchOption) error {
 		return errors.New("etcd is away")
 	}
-	r.Client = interceptor.NewClient(present, cached)
+	r.Client = interceptor.NewClient(r.api, cached)
 }
 
 // remove deletes the OAuthToken and its target, as garbage collection does.

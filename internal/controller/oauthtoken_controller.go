@@ -120,8 +120,8 @@ func (r *Reconciler) carryOut(ctx context.Context, o *observation, p *plan) (*re
 	case stepRequest:
 		return r.request(ctx, o, p)
 	case stepWrite:
-		if p.answered {
-			return r.publish(ctx, o, p, o.answer)
+		if p.answer != nil {
+			return r.publish(ctx, o, p)
 		}
 		outcome, err := r.store(ctx, o, p)
 		return r.inviteMeanwhile(ctx, o, p, outcome, err)

@@ -93,13 +93,14 @@ func (r *Reconciler) succeeded(ctx context.Context, o *observation, p *plan, tok
 		outcome.problem, outcome.attempted, outcome.failure = templateFailed(err.Error()), true, nil
 		return outcome, nil
 	}
-	p.write, p.answered = rendered, true
-	return r.publish(ctx, o, p, given)
+	p.write, p.answer = rendered, given
+	return r.publish(ctx, o, p)
 }
 
 // publish writes an answer to the target, and tells of it. Once it is written it is done with, whatever fails after that: as long as it is
 // kept, it is what the target is to hold, and nothing newer is asked for.
-func (r *Reconciler) publish(ctx context.Context, o *observation, p *plan, given *answer) (*result, error) {
+func (r *Reconciler) publish(ctx context.Context, o *observation, p *plan) (*result, error) {
+	given := p.answer
 	outcome, err := r.store(ctx, o, p)
 	if outcome == nil || !outcome.written {
 		return r.inviteMeanwhile(ctx, o, p, outcome, err)
@@ -129,13 +130,16 @@ func answerOf(o *observation, p *plan, token *oauth.Token) *answer {
 	given.scopes = strings.Fields(given.Scope)
 	given.lifetimeUnknown, given.lifetimeFault = token.Lifetime == 0, token.LifetimeFault
 	given.narrowed = narrower(given.scopes, p.flow.Scopes)
-	given.lifetimeTold = p.held == nil || p.held.ExpiresAt.Sub(later(p.held.IssuedAt, p.held.RepeatedAt)) == lifetime
+	given.lifetimeTold = p.held == nil || p.held.ExpiresAt.Sub(p.held.askedAt()) == lifetime
 	given.narrowedTold = (p.held == nil || p.matches) && narrower(o.token.Status.Scopes, p.flow.Scopes)
 	if p.exchange.attempt != nil {
 		given.completion = completion(p, token)
 	}
 	if why := p.decision.Reason; p.held != nil && !o.rested && (why == renewal.RenewalDue || why == renewal.TokenExpired || why == renewal.RetryDue) {
 		given.due = scheduleOf(o.token, usable(p.flow, p.keep), p.held).RenewalTime
+	}
+	if p.held != nil {
+		given.replaces = p.held.askedAt()
 	}
 	if p.repeats(o, token) {
 		given.record.IssuedAt, given.record.RepeatedAt = p.held.IssuedAt, token.RequestedAt

@@ -34,7 +34,7 @@ type plan struct {
 
 	step     step
 	write    *rendering // with stepWrite
-	answered bool       // what is written is the vendor's answer, not a repair
+	answer   *answer    // of the vendor, where that is written; nil: a repair is
 	exchange exchange   // with stepRequest
 	declared bool       // that its credential is being spent stands in the state Secret
 	twins    twins      // with a credential that can be sent once
@@ -74,10 +74,10 @@ func (p planner) plan(now time.Time, o *observation, paused func(*oauth.Flow) ti
 
 // choose decides between mending the target, asking for a token, and waiting.
 func (r *plan) choose(now time.Time, o *observation, paused func(*oauth.Flow) time.Time) *plan {
-	fighting := o.mendAt.After(now) && (r.held == nil || r.write != nil) && !r.answered
+	fighting := o.mendAt.After(now) && (r.held == nil || r.write != nil) && r.answer == nil
 	if r.write != nil && !fighting { // drift is repaired whatever else is wrong
 		r.step = stepWrite
-		if r.problem == nil && !r.answered {
+		if r.problem == nil && r.answer == nil {
 			r.recall(o)
 		}
 		return r

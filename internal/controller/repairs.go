@@ -84,7 +84,7 @@ func (r *repairs) lastSuccess(uid types.UID) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	held := r.byUID[uid].held
-	return later(held.IssuedAt, held.RepeatedAt)
+	return held.askedAt()
 }
 
 func (r *repairs) put(uid types.UID, history repairHistory) {

@@ -147,6 +147,9 @@ type record struct {
 	RequestHash, RenewHandled       string
 }
 
+// askedAt is when the token was asked for, the last time.
+func (r record) askedAt() time.Time { return later(r.IssuedAt, r.RepeatedAt) }
+
 // annotations are the record as it stands on a Secret.
 func (r record) annotations() map[string]string {
 	annotations := map[string]string{

@@ -25,9 +25,12 @@ const storeAttempts = 5
 var errContended = errors.New("something else keeps writing the target Secret")
 
 // store writes p.write: it creates the target where there is none, and applies it onto exactly the version that was read where it is
-// ours. A Secret that turns out to be somebody else's is left alone.
+// ours. A Secret that turns out to be somebody else's is left alone, and one that holds a newer token is, too.
 func (r *Reconciler) store(ctx context.Context, o *observation, p *plan) (*result, error) {
 	for range storeAttempts {
+		if p.outdated(o) {
+			return r.outdone(o, p), nil
+		}
 		changed, err := r.writeTarget(ctx, o, p.write)
 		switch {
 		case err == nil && !changed:
@@ -37,7 +40,7 @@ func (r *Reconciler) store(ctx context.Context, o *observation, p *plan) (*resul
 		case !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err):
 			return r.refused(o, p, err)
 		}
-		if !p.answered && apierrors.IsConflict(err) { // what is to be mended may have changed with it
+		if p.answer == nil && apierrors.IsConflict(err) { // what is to be mended may have changed with it
 			outcome := p.unchanged(o)
 			outcome.at = r.Clock.Now().Add(undonePause)
 			return outcome, nil
@@ -51,6 +54,27 @@ func (r *Reconciler) store(ctx context.Context, o *observation, p *plan) (*resul
 		}
 	}
 	return nil, errContended
+}
+
+// outdated tells whether the target holds, unharmed and for the same request, a token that was asked for after the answer that is to be written:
+// this process was stopped before the write, and whoever leads meanwhile has renewed, by which some vendors end the token before. The one that
+// was there when this answer was asked for does not count: then a clock was ahead that has been corrected since.
+func (r *plan) outdated(o *observation) bool {
+	t := o.target
+	if r.answer == nil || t.standing != ours || !t.intact() || !r.fingerprint.same(t.record.RequestHash) {
+		return false
+	}
+	there := t.record.askedAt()
+	return there.After(r.answer.record.askedAt()) && !there.Equal(r.answer.replaces)
+}
+
+// outdone drops an answer in favour of the newer token in the target.
+func (r *Reconciler) outdone(o *observation, p *plan) *result {
+	r.answers.drop(o.token.UID)
+	p.holdAsItIs(o)
+	outcome := p.unchanged(o)
+	outcome.failure, outcome.at = nil, time.Time{} // it has its own schedule
+	return outcome
 }
 
 // writeTarget makes one attempt, and tells whether the Secret is another than before.
@@ -89,7 +113,7 @@ func (r *Reconciler) disown(ctx context.Context, o *observation, want *rendering
 		if live, err = r.liveSecret(ctx, client.ObjectKey{Namespace: want.namespace, Name: want.name}); err != nil {
 			return "", err
 		}
-		if live == nil || live.UID != o.target.secret.UID || o.target.standing == handed && live.ResourceVersion != o.target.secret.ResourceVersion {
+		if live == nil || live.UID != o.target.secret.UID || live.ResourceVersion != o.target.secret.ResourceVersion {
 			return "", apierrors.NewConflict(corev1.Resource("secrets"), want.name, errContended)
 		}
 	}
@@ -133,7 +157,7 @@ const undonePause = time.Second
 func (r *Reconciler) undone(o *observation, p *plan) *result {
 	pause := undonePause
 	var notices []notice
-	if p.answered {
+	if p.answer != nil {
 		p.holdAsItIs(o)
 		pause = recheckCredentials
 	} else if r.repairs.note(o.token.UID, r.Clock.Now()) {
@@ -149,9 +173,9 @@ func (r *Reconciler) undone(o *observation, p *plan) *result {
 // lost counts as well.
 func (r *Reconciler) noteRepair(o *observation, p *plan) []notice {
 	now := r.Clock.Now()
-	mended := !p.answered && o.former == nil && o.target.drifted(o.token)
-	lost := p.answered && r.repairs.heldGood(o.token.UID, targetName(o.token), now) && (o.target.secret == nil || !o.target.intact())
-	if p.answered {
+	mended := p.answer == nil && o.former == nil && o.target.drifted(o.token)
+	lost := p.answer != nil && r.repairs.heldGood(o.token.UID, targetName(o.token), now) && (o.target.secret == nil || !o.target.intact())
+	if p.answer != nil {
 		r.repairs.served(o.token.UID, targetName(o.token), *p.held)
 	}
 	if !lost && !mended {

@@ -73,15 +73,11 @@ func TestReadyEndsWithTheTokenAlthoughTheStateSecretIsRefused(t *testing.T) {
 	if err := r.api.Create(t.Context(), kept); err != nil {
 		t.Fatal(err)
 	}
-	present, ok := r.api.(client.WithWatch)
-	if !ok {
-		t.Fatal("the client does not watch")
-	}
 	cached := asCached()
 	cached.Update = func(_ context.Context, _ client.WithWatch, object client.Object, _ ...client.UpdateOption) error {
 		return apierrors.NewForbidden(corev1.Resource("secrets"), object.GetName(), errors.New(`admission webhook "w" denied`))
 	}
-	r.Client = interceptor.NewClient(present, cached)
+	r.Client = interceptor.NewClient(r.api, cached)
 	r.vendor.status.Store(http.StatusBadGateway)
 	r.pass(2 * time.Hour)
 	ready := meta.FindStatusCondition(r.token().Status.Conditions, v1alpha1.ConditionReady)
