@@ -84,8 +84,8 @@ func (r *Reconciler) settleAnswer(ctx context.Context, o *observation, p *plan, 
 		return err
 	}
 	_, obstacle := chooseExchange(r.Clock.Now(), p.flow, o, keep, p.served(r.Clock.Now()))
-	if obstacle == nil { // there is a refresh token still: nothing but this attempt has failed
-		outcome.problem, outcome.failure = p.problem, o.token.Status.Failures
+	if obstacle == nil { // there is a refresh token still: nothing but this attempt has failed now
+		outcome.problem, outcome.failure = r.asNextSeen(o), o.token.Status.Failures
 		outcome.notices = append(outcome.notices, notice{warning: true, reason: string(failure.Reason), about: failure.Message})
 		return nil
 	}
@@ -103,8 +103,13 @@ func (r *Reconciler) endAttempt(ctx context.Context, o *observation, p *plan, en
 	if err := r.keepConsent(ctx, o, p, keep, outcome); err != nil {
 		return outcome, err
 	}
-	outcome.problem = r.planner.plan(r.Clock.Now(), o, r.pausedUntil).problem // as the next look sees it: a person is still wanted, or nobody was
+	outcome.problem = r.asNextSeen(o)
 	return outcome, nil
+}
+
+// asNextSeen is the problem as the next look sees it: what was wrong before an attempt that came to nothing, such as that a person is wanted.
+func (r *Reconciler) asNextSeen(o *observation) *problem {
+	return r.planner.plan(r.Clock.Now(), o, r.pausedUntil).problem
 }
 
 // keepConsent writes what became of an attempt. It goes on in the background where the API server is away.

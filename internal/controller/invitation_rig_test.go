@@ -13,6 +13,7 @@ import (
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/consent"
+	"tokensync.dev/tokensync/internal/declaration"
 	"tokensync.dev/tokensync/internal/oauth"
 )
 
@@ -157,6 +158,85 @@ func TestAnAttemptThatEndsHereLeavesAsItIsWhatAPersonIsTold(t *testing.T) {
 			if shown := r.token().Status.Authorization; shown == nil || shown.URL == "" || shown.Subject != c.subject {
 				t.Errorf("status.authorization is %+v", shown)
 			}
+		})
+	}
+}
+
+// authorizingRig is a rig whose OAuthToken is a person's: its token was got with a refresh token that is kept.
+func authorizingRig(t *testing.T) *rig {
+	t.Helper()
+	catalogue, err := oauth.LoadCatalogue("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	vendor := newAnswering(t)
+	token := someToken(func(o *v1alpha1.OAuthToken) {
+		o.Spec.Vendor, o.Spec.GrantType = "generic", v1alpha1.GrantAuthorizationCode
+		o.Spec.Endpoints = &v1alpha1.Endpoints{TokenURL: v1alpha1.URL(vendor.URL + "/token"), AuthorizationURL: v1alpha1.URL(vendor.URL + "/authorize")}
+	})
+	credentials := credentialsSecret("", map[string]string{"client_id": "me", "client_secret": "secret"})
+	credentials.Namespace = token.Namespace
+	kept := keepsake{RefreshToken: oauth.NewSensitive("kept"), IssuedAt: noon}
+	r := newRig(t, vendor, catalogue, token, credentials, stateSecret(token, nil, kept))
+	r.vendor.gives("first")
+	r.reconcile(2)
+	r.expect(1, "kept", "for the first token")
+	return r
+}
+
+// codeComes puts a code into the state Secret, as the portal does.
+func (r *rig) codeComes() {
+	r.t.Helper()
+	token := r.token()
+	flow, fault := r.planner.resolve(r.look(client.ObjectKeyFromObject(token)), declaration.Settings(token, r.secret("client"), r.Platform))
+	if fault != nil {
+		r.t.Fatal(fault.message)
+	}
+	request, err := flow.AuthorizationRequest(r.Platform.PortalURL + callbackPath)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	now := r.clock.Now()
+	stored := r.secret("api-oauth-state")
+	kept := parseState(stored)
+	kept.Consent.Attempts = append(kept.Consent.Attempts, consent.Attempt{
+		State: "state", Browser: "browser", Offer: consent.Offer{Vendor: "generic", Request: request},
+		StartedAt: now, Until: now.Add(15 * time.Minute), Answer: oauth.NewSensitive("code"), ReceivedAt: now,
+	})
+	if err := r.api.Update(r.t.Context(), stateSecret(token, stored, kept)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// TestACodeThatIsRefusedMendsNothing has somebody authorize in vain while the refresh token that is kept can't be used just now: that goes on, and is
+// told on.
+func TestACodeThatIsRefusedMendsNothing(t *testing.T) {
+	for about, wrong := range map[string]struct {
+		answer func(*answering)
+		reason string
+	}{
+		"the client is refused":           {func(a *answering) { a.refuses("invalid_client") }, v1alpha1.ReasonInvalidClient},
+		"the answer to a refresh is lost": {func(a *answering) { a.status.Store(http.StatusInternalServerError) }, v1alpha1.ReasonRefreshInterrupted},
+	} {
+		t.Run(about, func(t *testing.T) {
+			r := authorizingRig(t)
+			wrong.answer(r.vendor)
+			r.later(45 * time.Minute)
+			r.wantTold(wrong.reason, 1, "when the refresh fails")
+			before := r.token().Status.Conditions
+			r.vendor.refuses("invalid_request")
+			r.codeComes()
+			r.reconcile(1)
+			r.expect(3, "", "with the code")
+			if diff := cmp.Diff(before, r.token().Status.Conditions); diff != "" {
+				t.Errorf("the conditions change at once (-before +after):\n%s", diff)
+			}
+			r.reconcile(2)
+			if diff := cmp.Diff(before, r.token().Status.Conditions); diff != "" {
+				t.Errorf("the conditions change (-before +after):\n%s", diff)
+			}
+			r.wantTold(wrong.reason, 1, "in the end")
+			r.wantTold(v1alpha1.ReasonInvalidRequest, 1, "of the attempt")
 		})
 	}
 }
