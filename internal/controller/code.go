@@ -83,6 +83,7 @@ func (r *Reconciler) settleAnswer(ctx context.Context, o *observation, p *plan, 
 	if err := r.keepConsent(ctx, o, p, keep, outcome); err != nil || unused {
 		return err
 	}
+	outcome.at = r.Clock.Now() // the link is made at the next look, and a renewal has its own time
 	_, obstacle := chooseExchange(r.Clock.Now(), p.flow, o, keep, p.served(r.Clock.Now()))
 	if obstacle == nil { // there is a refresh token still: nothing but this attempt has failed now
 		outcome.problem, outcome.failure = r.asNextSeen(o), o.token.Status.Failures
@@ -90,7 +91,6 @@ func (r *Reconciler) settleAnswer(ctx context.Context, o *observation, p *plan, 
 		return nil
 	}
 	outcome.problem = authorizeAgain(obstacle, failureProblem(outcome.failure))
-	outcome.at = r.Clock.Now() // the link is made at the next look
 	return nil
 }
 

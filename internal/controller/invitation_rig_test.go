@@ -240,3 +240,16 @@ func TestACodeThatIsRefusedMendsNothing(t *testing.T) {
 		})
 	}
 }
+
+func TestACodeThatIsRefusedDelaysNoRenewal(t *testing.T) {
+	r := authorizingRig(t)
+	r.clock.Step(30 * time.Minute)
+	due := r.token().Status.RenewalTime.Sub(r.clock.Now())
+	r.vendor.refuses("invalid_request")
+	r.codeComes()
+	again, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(someToken())})
+	if err != nil || again.RequeueAfter > due {
+		t.Errorf("it is looked at again after %s, and a renewal is due in %s; error %v", again.RequeueAfter, due, err)
+	}
+	r.expect(2, "", "with the code")
+}
