@@ -17,14 +17,20 @@ const (
 	consentLead = 7 * 24 * time.Hour
 )
 
-// consentWanted is why a person is to be asked in a browser; nil: nobody is. It may be that nothing fails yet, since there is still time.
-func consentWanted(now time.Time, token *v1alpha1.OAuthToken, flow *oauth.Flow, outcome *result) *problem {
-	keep := usable(flow, outcome.keep)
+// consentWanted is why a person is to be asked in a browser; nil: nobody is, or can be.
+func consentWanted(now time.Time, token *v1alpha1.OAuthToken, p *plan, outcome *result) *problem {
 	switch {
-	case flow == nil || !flow.IsInteractive() || token.Spec.Suspend || outcome.unlinked:
+	case p.flow == nil || !p.flow.IsInteractive() || p.portalOff != nil || token.Spec.Suspend || outcome.unlinked:
 		return nil
 	case outcome.problem != nil && outcome.problem.authorize:
 		return outcome.problem
+	}
+	return consentAhead(now, p.flow, usable(p.flow, outcome.keep))
+}
+
+// consentAhead is why a person is to be asked while nothing fails yet, since there is still time; nil: nobody is.
+func consentAhead(now time.Time, flow *oauth.Flow, keep keepsake) *problem {
+	switch {
 	case keep.RefreshToken.IsEmpty():
 		return nil
 	case addsScopes(flow, keep):

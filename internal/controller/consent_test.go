@@ -193,7 +193,7 @@ func TestPlansWithAPersonsConsent(t *testing.T) {
 				t.Errorf("the plan is %q, want %q", got, test.want)
 			}
 			asked := ""
-			if why := consentWanted(now, s.seen.token, p.flow, p.unchanged(s.seen)); why != nil {
+			if why := consentWanted(now, s.seen.token, p, p.unchanged(s.seen)); why != nil {
 				asked = why.message
 			}
 			if !strings.HasPrefix(asked, test.asked) || (asked == "") != (test.asked == "") {

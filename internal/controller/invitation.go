@@ -19,7 +19,7 @@ func (r *Reconciler) invite(ctx context.Context, o *observation, p *plan, outcom
 		return outcome, nil
 	}
 	now, keep, ticket := r.Clock.Now(), p.keep, oauth.Sensitive{}
-	if consentWanted(now, o.token, p.flow, outcome) == nil {
+	if consentWanted(now, o.token, p, outcome) == nil {
 		keep.Consent = keep.Consent.Withdraw()
 		r.aside.renounce(now, gateKey(p.flow), client.ObjectKeyFromObject(o.token), false, time.Time{})
 	} else {
@@ -49,7 +49,7 @@ func (r *Reconciler) invite(ctx context.Context, o *observation, p *plan, outcom
 // inviteMeanwhile sees to the link where something else comes first, and has to wait: the API server refuses the target, or there is no place at
 // the endpoint. What a browser brought is used before anybody is asked again.
 func (r *Reconciler) inviteMeanwhile(ctx context.Context, o *observation, p *plan, outcome *result, err error) (*result, error) {
-	if err != nil || outcome.written || outcome.quiet || p.exchange.attempt != nil || consentWanted(r.Clock.Now(), o.token, p.flow, outcome) == nil {
+	if err != nil || outcome.written || outcome.quiet || p.exchange.attempt != nil || consentWanted(r.Clock.Now(), o.token, p, outcome) == nil {
 		return outcome, err
 	}
 	return r.invite(ctx, o, p, outcome)

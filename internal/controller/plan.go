@@ -31,6 +31,7 @@ type plan struct {
 	held        *record // the token in the target Secret, maybe expired; nil: none, or none that can be trusted
 	matches     bool    // what is held is what the spec wants
 	problem     *problem
+	portalOff   *problem // what is told once a person is needed, since the portal is turned off; nil: it is on, or nothing goes on without it
 
 	step     step
 	write    *rendering // with stepWrite
@@ -55,6 +56,7 @@ func (p planner) plan(now time.Time, o *observation, paused func(*oauth.Flow) ti
 	}
 	settings := declaration.Settings(o.token, o.credentials.secret, p.platform)
 	result.flow, result.problem = p.resolve(o, settings)
+	result.goOnUnattended(now, p, o, settings)
 	result.fingerprint = p.fingerprint(settings, result.flow)
 	result.noteSent(o)
 	result.liken(p.hasher, settings)
@@ -171,27 +173,6 @@ func (r *plan) fight(o *observation) {
 // be it because the vendor refused for good or because the code was lost in an outage.
 func (r *plan) backsOffFromNothing() bool {
 	return r.flow.IsInteractive() && r.decision.Reason == renewal.BackingOff && r.problem != nil
-}
-
-// interrupted is the problem that the answer to a refresh was lost. Again tells that nothing else is left to ask with.
-func interrupted(flow *oauth.Flow, again bool) *problem {
-	lost := &problem{reason: v1alpha1.ReasonRefreshInterrupted, waiting: true, authorize: flow.IsInteractive()}
-	lost.message = "the answer to a refresh was lost, and the refresh token may be spent: "
-	if !again {
-		lost.message += "the next token is asked for without it"
-		return lost
-	}
-	lost.message += "it is left alone while a good token is served, until that token's end is near, and then tried again"
-	switch flow.Grant {
-	case oauth.AuthorizationCode, oauth.Implicit:
-		lost.message += "; whoever authorizes anew before, at the address in status.authorization.url, prevents a gap"
-	case oauth.RefreshToken:
-		lost.message += "; whoever puts a new one under the key refresh_token of the credentials Secret before prevents a gap"
-	case oauth.SAML2Bearer:
-		lost.message += "; whoever puts a fresh assertion under the key assertion of the credentials Secret before prevents a gap"
-	case oauth.ClientCredentials, oauth.Password:
-	}
-	return lost
 }
 
 // wait ends a plan that does nothing now.

@@ -49,6 +49,33 @@ func selfHealing(reason string) bool {
 	return false
 }
 
+// What is told of a refresh token that may be spent, and what becomes of it where nothing else is left to ask with.
+const (
+	refreshLost = "the answer to a refresh was lost, and the refresh token may be spent: "
+	leftAlone   = "it is left alone while a good token is served, until that token's end is near, and then tried again"
+)
+
+// interrupted is the problem that the answer to a refresh was lost. Again tells that nothing else is left to ask with.
+func interrupted(flow *oauth.Flow, again bool) *problem {
+	lost := &problem{reason: v1alpha1.ReasonRefreshInterrupted, waiting: true, authorize: flow.IsInteractive()}
+	lost.message = refreshLost
+	if !again {
+		lost.message += "the next token is asked for without it"
+		return lost
+	}
+	lost.message += leftAlone
+	switch flow.Grant {
+	case oauth.AuthorizationCode, oauth.Implicit:
+		lost.message += "; whoever authorizes anew before, at the address in status.authorization.url, prevents a gap"
+	case oauth.RefreshToken:
+		lost.message += "; whoever puts a new one under the key refresh_token of the credentials Secret before prevents a gap"
+	case oauth.SAML2Bearer:
+		lost.message += "; whoever puts a fresh assertion under the key assertion of the credentials Secret before prevents a gap"
+	case oauth.ClientCredentials, oauth.Password:
+	}
+	return lost
+}
+
 // pausedProblem is that the vendor asked others for a pause that holds for this OAuthToken too.
 func pausedProblem() *problem {
 	return &problem{

@@ -22,7 +22,7 @@ func (r *Reconciler) report(ctx context.Context, o *observation, p *plan, outcom
 	now := r.Clock.Now()
 	again := ctrl.Result{RequeueAfter: max(soonest, r.next(now, o, p, outcome).Sub(now))}
 	done := outcome.written || outcome.attempted // what is not waits for its own time, or it would be tried in a hot loop
-	if done && p.step != stepWait && outcome.keep.Consent.Ticket == "" && consentWanted(now, o.token, p.flow, outcome) != nil {
+	if done && p.step != stepWait && outcome.keep.Consent.Ticket == "" && consentWanted(now, o.token, p, outcome) != nil {
 		again.RequeueAfter = soonest // the link is made where nothing else is to be done
 	}
 	if outcome.quiet {

@@ -107,11 +107,15 @@ const maxMessage = 2048
 // setConditions tells how things stand.
 func setConditions(now time.Time, status *v1alpha1.OAuthTokenStatus, token *v1alpha1.OAuthToken, p *plan, outcome *result) {
 	set := conditionSetter(now, status, token.Generation)
-	obstacle := outcome.problem
+	obstacle := p.withoutLink(outcome.problem)
 	good := outcome.held != nil && outcome.held.ExpiresAt.After(now)
-	asked := consentWanted(now, token, p.flow, outcome)
-	if asked == nil && obstacle != nil && obstacle.authorize { // with the grant RefreshToken, which has no link
+	asked := consentWanted(now, token, p, outcome)
+	switch {
+	case asked != nil:
+	case obstacle != nil && obstacle.authorize: // with the grant RefreshToken, which has no link
 		asked = obstacle
+	case p.portalOff != nil && !token.Spec.Suspend && consentAhead(now, p.flow, usable(p.flow, outcome.keep)) != nil:
+		asked = p.portalOff
 	}
 	set(v1alpha1.ConditionAuthorizationRequired, asked != nil, asked)
 	if good && outcome.matches {
