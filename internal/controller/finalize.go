@@ -106,6 +106,7 @@ func isOurTarget(token *v1alpha1.OAuthToken, secret *corev1.Secret) bool {
 // another attempt may help.
 func (r *Reconciler) revoke(ctx context.Context, o *observation) (*notice, bool) {
 	settings := declaration.Settings(o.token, o.credentials.secret, r.Platform)
+	settings.EnableInteractive = true // nobody is asked in a browser for what is to be revoked
 	flow, obstacle := r.planner.resolve(o, settings)
 	if obstacle != nil {
 		return revocationFailed(obstacle.message), o.credentials.secret != nil

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 )
@@ -151,5 +152,27 @@ func TestWithoutThePortalAndWithoutARefreshTokenNothingIsAskedFor(t *testing.T) 
 	r.later(time.Minute)
 	if got := r.says(v1alpha1.ConditionStalled, v1alpha1.ReasonInvalidSpec); !strings.Contains(got, "is no scope") || !strings.Contains(got, portalIsOff) {
 		t.Errorf("not every fault is named: %q", got)
+	}
+}
+
+// Nobody is asked for a revocation.
+func TestWithoutThePortalTokensAreRevoked(t *testing.T) {
+	r := authorizingRig(t)
+	r.changeToken(func(o *v1alpha1.OAuthToken) {
+		o.Spec.RevokeOnDelete, o.Spec.Endpoints.RevocationURL = true, v1alpha1.URL(r.vendor.URL+"/revoke")
+	})
+	r.turnsPortal("")
+	r.reconcile(2)
+	asked := r.vendor.asked.Load()
+	if err := r.api.Delete(t.Context(), r.token()); err != nil {
+		t.Fatal(err)
+	}
+	r.reconcile(1)
+	if got := r.vendor.asked.Load() - asked; got != 2 {
+		t.Errorf("%d revocations, want those of both tokens; events: %s", got, r.told.String())
+	}
+	r.wantTold(v1alpha1.EventTokenRevoked, 1, "at the deletion")
+	if err := r.api.Get(t.Context(), client.ObjectKeyFromObject(someToken()), &v1alpha1.OAuthToken{}); err == nil {
+		t.Error("the OAuthToken is still there")
 	}
 }
