@@ -158,6 +158,10 @@ func (t *trial) tellOfConsent() {
 		return
 	}
 	t.add(fine, "consent", "a browser would be sent to %s", request.Host())
+	if _, first := t.flow.Once(); !first.IsEmpty() {
+		t.add(remark, "consent", "the refresh token in the Secret stands for a person's consent. It can be spent once at most vendors, so no token was requested")
+		return
+	}
 	t.add(remark, "consent", "a person is needed, so no token was requested. Apply the manifest, then: kubectl tokensync authorize %s -n %s", t.token.Name, t.token.Namespace)
 	t.add(remark, "consent", "the vendor must know the redirect URI <--portal-url of the operator>/callback")
 }

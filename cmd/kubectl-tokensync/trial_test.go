@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/pem"
 	"math/big"
 	"os"
@@ -242,6 +243,18 @@ func TestASeedIsSpentOnlyOnRequest(t *testing.T) {
 	said, exit := c.try(manifest, "--spend")
 	wants(t, said, exit, "what was in the Secret is spent by this try (--spend)", 0)
 	wants(t, said, exit, "issued a token", 0)
+}
+
+func TestASeedStandsForAPersonsConsent(t *testing.T) {
+	c := newCounter(t)
+	manifest := c.manifest(c.catalogue(), "genesys-cloud", oauth.AuthorizationCode)
+	seed := base64.StdEncoding.EncodeToString([]byte(c.NewRefreshToken("genesys-cloud", "client", "")))
+	said, exit := c.try(strings.Replace(manifest, "  client_id: ", "  refresh_token: "+seed+"\n  client_id: ", 1))
+	wants(t, said, exit, "the refresh token in the Secret stands for a person's consent", 0)
+	wants(t, said, exit, "used of it: client_id, client_secret, refresh_token", 0)
+	if strings.Contains(said, "a person is needed") || c.Count(oauthtest.Match{Endpoint: oauthtest.AnyEndpoint}) != 0 {
+		t.Errorf("a person is asked, or something was sent:\n%s", said)
+	}
 }
 
 func TestDiscoveryIsTried(t *testing.T) {

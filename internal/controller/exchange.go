@@ -73,7 +73,7 @@ func chooseExchange(now time.Time, flow *oauth.Flow, o *observation, k keepsake,
 	}
 	if !holdsRefreshToken(now, flow, k) {
 		switch {
-		case taken != nil:
+		case taken != nil && !flow.IsInteractive(): // whoever has it keeps nobody from asking a person
 			obstacle = taken
 		case flow.Grant == oauth.RefreshToken && k.RefreshToken.IsEmpty() && len(k.Spent) == 0 && flow.Lacking() != nil:
 			obstacle = configProblem(flow.Lacking())

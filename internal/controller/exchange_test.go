@@ -67,6 +67,10 @@ func readyAssertion(s *oauth.Settings) {
 
 func static(s *oauth.Settings) { s.Vendor, s.Endpoints = "static", oauth.Endpoints{} }
 
+func implicit(s *oauth.Settings) {
+	s.EnableImplicit, s.Endpoints.AuthorizationURL = true, "https://vendor.example/authorize"
+}
+
 // seeded observes an OAuthToken whose credentials hold a first refresh token.
 func seeded(seed string, rivals ...claim) *observation {
 	return &observation{
@@ -228,6 +232,21 @@ func TestTheNextExchange(t *testing.T) {
 			keepsake{},
 			nil,
 			chosen{Means: byGrant},
+		},
+		"a person's grant begins with a first refresh token": {
+			flowOf(t, oauth.AuthorizationCode), seeded("seed"), keepsake{}, nil, chosen{Means: bySeed, Credential: "seed"},
+		},
+		"a person's grant whose first refresh token is spent needs that person": {
+			flowOf(t, oauth.AuthorizationCode), seeded("seed"), keepsake{Spent: held.Spent}, nil, chosen{Reason: v1alpha1.ReasonAuthorizationRequired},
+		},
+		"a person's grant whose first refresh token another one has needs that person": {
+			flowOf(t, oauth.AuthorizationCode), seeded("seed", claim{name: "older", created: metav1.NewTime(now.Add(-time.Second)), uid: "0c"}),
+			keepsake{},
+			nil,
+			chosen{Reason: v1alpha1.ReasonAuthorizationRequired},
+		},
+		"the implicit grant uses no refresh token": {
+			flowOf(t, oauth.Implicit, implicit), seeded("seed"), keepsake{}, nil, chosen{Reason: v1alpha1.ReasonAuthorizationRequired},
 		},
 		"an interactive grant without a refresh token needs a person": {
 			flowOf(t, oauth.AuthorizationCode), seeded(""), keepsake{}, nil, chosen{Reason: v1alpha1.ReasonAuthorizationRequired},

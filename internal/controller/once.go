@@ -20,12 +20,11 @@ func (o *observation) seed() oauth.Sensitive {
 // shareOf is what OAuthTokens have in common that would send the same credential, of those that can be sent once: a grant that takes a first
 // refresh token or a ready assertion, be it that the vendor has no other, and a credentials Secret. Empty: the grant takes none.
 func shareOf(token *v1alpha1.OAuthToken, catalogue *oauth.Catalogue) string {
-	switch grant := declaration.Grant(token, catalogue); grant {
-	case oauth.RefreshToken, oauth.SAML2Bearer:
-		return string(grant) + "/" + token.Spec.CredentialsSecretRef.Name
-	case oauth.ClientCredentials, oauth.Password, oauth.AuthorizationCode, oauth.Implicit:
+	key := declaration.Grant(token, catalogue).OnceKey()
+	if key == "" {
+		return ""
 	}
-	return ""
+	return key + "/" + token.Spec.CredentialsSecretRef.Name
 }
 
 // observeSharers finds out who else would send what the credentials hold that can be sent once, and who has. A vendor that sees a spent refresh
@@ -82,6 +81,7 @@ func (r *Reconciler) observeSenders(ctx context.Context, o *observation, hash st
 // issuedFor tells whether another OAuthToken's target holds a token that was given for the credentials as they are.
 func (r *Reconciler) issuedFor(ctx context.Context, other *v1alpha1.OAuthToken, credentials credentialsView) (bool, error) {
 	settings := declaration.Settings(other, credentials.secret, r.Platform)
+	settings.EnableInteractive = true // or it was, when the token was got
 	flow, obstacle := r.planner.resolve(&observation{token: other, credentials: credentials}, settings)
 	if obstacle != nil {
 		return false, nil
@@ -125,7 +125,7 @@ func (r *plan) issuedNow(o *observation) bool {
 // OAuthToken has it.
 func seedExchange(flow *oauth.Flow, o *observation, k keepsake) (e exchange, ok bool, fault *problem) {
 	seed := o.seed()
-	if flow.Grant != oauth.RefreshToken || seed.IsEmpty() {
+	if !flow.Grant.TakesRefreshToken() || seed.IsEmpty() {
 		return exchange{}, false, nil
 	}
 	free, fault := freeToSend(flow.Grant, seed, o, k)

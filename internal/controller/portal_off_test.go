@@ -17,7 +17,7 @@ import (
 
 // portalIsOff is what a user is told once a person is needed whom nobody can ask.
 const portalIsOff = "spec.grantType AuthorizationCode needs a person's consent in a browser, and the portal is turned off: use a grant that needs none, " +
-	"or start the manager with --portal-bind-address and --portal-url"
+	"put a refresh token that was obtained elsewhere under the key refresh_token of the credentials Secret, or start the manager with --portal-bind-address and --portal-url"
 
 // turnsPortal starts the manager anew with the portal at an address; empty: without it.
 func (r *rig) turnsPortal(url string) {

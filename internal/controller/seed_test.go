@@ -343,21 +343,25 @@ func TestASeedIsNotSentAgainWhereTheStateSecretIsLost(t *testing.T) {
 			r.changeToken(func(o *v1alpha1.OAuthToken) { o.Spec.Target = &v1alpha1.Target{Name: "elsewhere"} })
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			r := newSeedRig(t)
-			r.reconcile(2)
-			r.removeAll("", "api"+v1alpha1.StateSecretSuffix)
-			also(r)
-			r.vendor.gives("second")
-			r.later(2 * time.Hour)
-			r.expect(1, "seed", "without the state Secret")
-			if got := r.reasonOf("api"); got != v1alpha1.ReasonAuthorizationRequired {
-				t.Errorf("reason %s", got)
-			}
-			r.changeSecret("client", func(s *corev1.Secret) { s.Data["refresh_token"] = []byte("fresh") })
-			r.later(time.Minute)
-			r.expect(2, "fresh", "with a new one")
-		})
+		for grant, begins := range map[string]func(*testing.T) *rig{
+			"": func(t *testing.T) *rig { t.Helper(); return newSeedRig(t) }, ", with a person's grant": newConsentSeedRig,
+		} {
+			t.Run(name+grant, func(t *testing.T) {
+				r := begins(t)
+				r.reconcile(2)
+				r.removeAll("", "api"+v1alpha1.StateSecretSuffix)
+				also(r)
+				r.vendor.gives("second")
+				r.later(2 * time.Hour)
+				r.expect(1, "seed", "without the state Secret")
+				if got := r.reasonOf("api"); got != v1alpha1.ReasonAuthorizationRequired {
+					t.Errorf("reason %s", got)
+				}
+				r.changeSecret("client", func(s *corev1.Secret) { s.Data["refresh_token"] = []byte("fresh") })
+				r.later(time.Minute)
+				r.expect(2, "fresh", "with a new one")
+			})
+		}
 	}
 }
 

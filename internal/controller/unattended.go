@@ -8,14 +8,17 @@ import (
 )
 
 // goOnUnattended plans with a grant that begins in a browser although the portal is turned off, as long as nobody has to be asked: while there is a
-// refresh token. What keeps the grant from beginning is told when somebody has to be.
+// refresh token, or a first one in the credentials. What keeps the grant from beginning is told when somebody has to be.
 func (r *plan) goOnUnattended(now time.Time, p planner, o *observation, settings oauth.Settings) {
 	if r.flow != nil || settings.EnableInteractive {
 		return
 	}
 	settings.EnableInteractive = true
 	flow, fault := p.resolve(o, settings)
-	if fault == nil && holdsRefreshToken(now, flow, r.keep.withStatedEnd(o.token, flow)) {
+	if fault != nil {
+		return
+	}
+	if _, seeded, _ := seedExchange(flow, o, r.keep); seeded || holdsRefreshToken(now, flow, r.keep.withStatedEnd(o.token, flow)) {
 		r.flow, r.problem, r.portalOff = flow, nil, r.problem
 	}
 }

@@ -136,15 +136,11 @@ func (f *Flow) RefreshTokenRotation() Rotation {
 
 // Once is what a grant takes from the credentials that can be sent once; empty: nothing, or it is not there.
 func (c Credentials) Once(grant GrantType) Sensitive {
-	switch grant {
-	case RefreshToken:
-		return c["refresh_token"]
-	case SAML2Bearer:
+	if grant == SAML2Bearer {
 		assertion, _ := c.readyAssertion()
 		return assertion
-	case ClientCredentials, Password, AuthorizationCode, Implicit:
 	}
-	return Sensitive{}
+	return c[grant.OnceKey()]
 }
 
 // Once is what the credentials hold, or would hold, that can be sent once, with its key; key is empty where nothing is. The value is empty where
@@ -152,19 +148,19 @@ func (c Credentials) Once(grant GrantType) Sensitive {
 func (f *Flow) Once() (key string, value Sensitive) {
 	assertion, ready := f.ReadyAssertion()
 	switch {
-	case f.Grant == RefreshToken:
-		return "refresh_token", f.settings.Credentials["refresh_token"]
+	case f.Grant.TakesRefreshToken():
+		return f.Grant.OnceKey(), f.settings.Credentials[f.Grant.OnceKey()]
 	case ready || f.AwaitsAssertion():
-		return "assertion", assertion
+		return f.Grant.OnceKey(), assertion
 	}
 	return "", Sensitive{}
 }
 
-// Lacking is what the grant's own request lacks of what can be sent once; nil: nothing.
+// Lacking is what the grant's own request lacks of what can be sent once; nil: nothing. What a person can bring in a browser is not lacking.
 func (f *Flow) Lacking() *ConfigError {
 	var faults faults
 	switch key, value := f.Once(); {
-	case key == "" || !value.IsEmpty():
+	case key == "" || !value.IsEmpty() || f.IsInteractive():
 		return nil
 	case key == "assertion":
 		faults.addCredentials("the credentials Secret holds no SAML assertion: put a fresh one under the key assertion, or let one be signed with " +

@@ -27,7 +27,9 @@ func grantOf(t GrantType) grant {
 		return refreshTokenGrant{}
 	case SAML2Bearer:
 		return saml2BearerGrant{}
-	case AuthorizationCode, Implicit:
+	case AuthorizationCode:
+		return codeGrant{}
+	case Implicit:
 	}
 	return interactiveGrant{}
 }

@@ -19,6 +19,16 @@ func (interactiveGrant) parameters(f *Flow, _ time.Time) (form, error) {
 	return nil, faults.err()
 }
 
+// codeGrant is AuthorizationCode. A refresh token that was obtained elsewhere serves as one that a person's consent has brought.
+type codeGrant struct{ interactiveGrant }
+
+func (codeGrant) keys(s Settings) []string {
+	if s.Credentials["refresh_token"].IsEmpty() {
+		return nil
+	}
+	return []string{"refresh_token"}
+}
+
 // CodeRequest exchanges an authorization code (RFC 6749, section 4.1.3), which can be done once. redirectURI is that of the authorization
 // request, and verifier the one whose challenge was sent there (RFC 7636, section 4.5); empty: none was. Vendors that want a scope here too
 // get it.

@@ -87,8 +87,12 @@ func (r *resolution) checkTurnedOn() {
 		r.faults.addSpec("spec.grantType Implicit is turned off: use AuthorizationCode, or start the manager with --enable-implicit")
 	}
 	if r.grant.interactive() && !r.settings.EnableInteractive {
+		instead := ""
+		if r.grant.TakesRefreshToken() {
+			instead = "put a refresh token that was obtained elsewhere under the key refresh_token of the credentials Secret, "
+		}
 		r.faults.addSpec("spec.grantType %s needs a person's consent in a browser, and the portal is turned off: use a grant that needs none, "+
-			"or start the manager with --portal-bind-address and --portal-url", r.grant)
+			"%sor start the manager with --portal-bind-address and --portal-url", r.grant, instead)
 	}
 }
 

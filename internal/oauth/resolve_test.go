@@ -541,6 +541,11 @@ func TestUsedCredentialsAreThoseThatShapeTheRequests(t *testing.T) {
 		"the first refresh token": {
 			genericSettings(func(s *Settings) { s.Grant = RefreshToken }), []string{"client_id", "client_secret", "refresh_token"},
 		},
+		"a first refresh token in place of a person's consent": {
+			genericSettings(func(s *Settings) {
+				s.Grant, s.EnableInteractive, s.Endpoints.AuthorizationURL = AuthorizationCode, true, "https://login.acme.example/authorize"
+			}), []string{"client_id", "client_secret", "refresh_token"},
+		},
 		"the ready assertion": {
 			genericSettings(func(s *Settings) { s.Grant = SAML2Bearer }), []string{"assertion", "client_id", "client_secret"},
 		},
@@ -565,7 +570,14 @@ func TestWhatIsSentOnceMayBeAway(t *testing.T) {
 		"no first refresh token":            {func(s *Settings) { s.Grant = RefreshToken }, "refresh_token", "the credentials Secret lacks refresh_token: "},
 		"an assertion":                      {func(s *Settings) { s.Grant, s.Credentials["assertion"] = SAML2Bearer, NewSensitive("a") }, "assertion", ""},
 		"no assertion, and nothing to sign": {func(s *Settings) { s.Grant = SAML2Bearer }, "assertion", "the credentials Secret holds no SAML assertion: "},
-		"nothing is sent once":              {func(*Settings) {}, "", ""},
+		"a first refresh token for a person's grant": {func(s *Settings) {
+			s.Grant, s.EnableInteractive, s.Endpoints.AuthorizationURL = AuthorizationCode, true, "https://login.acme.example/authorize"
+			s.Credentials["refresh_token"] = NewSensitive("r")
+		}, "refresh_token", ""},
+		"none, which a person's consent brings": {func(s *Settings) {
+			s.Grant, s.EnableInteractive, s.Endpoints.AuthorizationURL = AuthorizationCode, true, "https://login.acme.example/authorize"
+		}, "refresh_token", ""},
+		"nothing is sent once": {func(*Settings) {}, "", ""},
 		"an assertion that is signed for each request": {func(s *Settings) {
 			s.Grant, s.SAML2Bearer = SAML2Bearer, AssertionSettings{Issuer: "idp", Subject: "user"}
 			s.Credentials = client("saml_signing_key", "k", "saml_signing_certificate", "c")

@@ -18,6 +18,20 @@ const (
 	RefreshToken      GrantType = "RefreshToken"      // RFC 6749, section 6
 )
 
+// TakesRefreshToken tells whether the grant can begin with a refresh token from the credentials, which was obtained elsewhere.
+func (g GrantType) TakesRefreshToken() bool { return g == RefreshToken || g == AuthorizationCode }
+
+// OnceKey is the key under which the credentials may hold what the grant can send once; empty: it takes nothing of that kind.
+func (g GrantType) OnceKey() string {
+	switch {
+	case g.TakesRefreshToken():
+		return "refresh_token"
+	case g == SAML2Bearer:
+		return "assertion"
+	}
+	return ""
+}
+
 // known tells whether it is one of those above.
 func (g GrantType) known() bool {
 	switch g {
