@@ -17,12 +17,18 @@ type authorization struct {
 	noBrowser  bool
 	timeout    time.Duration
 	portal     portal
+	forwards   bool // the portal's port, to this machine
+	pause      func(context.Context, time.Duration)
 	connection *connection
 	key        client.ObjectKey
 }
 
+// lastPage is how long the portal's port is forwarded beyond the outcome. The browser is told of it by a page that it is led to when it comes back
+// from the vendor, and the API server may have told the plugin before.
+const lastPage = 5 * time.Second
+
 func newAuthorizeCommand(s session, open opener) *cobra.Command {
-	a := &authorization{session: s, open: open}
+	a := &authorization{session: s, open: open, pause: pause}
 	command := &cobra.Command{
 		Use: "authorize NAME", Args: cobra.ExactArgs(1), Short: "Open the link by which you authorize a token, and wait for the outcome",
 		Long: "Open the link in status.authorization.url of an OAuthToken in your browser, wait until you have authorized, and tell what came of it.\n" +
@@ -68,7 +74,18 @@ func (a *authorization) run(ctx context.Context, name string) error {
 	if err := a.show(ctx, tried.link); err != nil {
 		return err
 	}
-	return a.awaitOutcome(ctx, token, tried)
+	err = a.awaitOutcome(ctx, token, tried)
+	if a.forwards {
+		a.pause(ctx, lastPage)
+	}
+	return err
+}
+
+// pause waits for a while, unless the context ends.
+func pause(ctx context.Context, d time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	<-ctx.Done()
 }
 
 // show opens the link, and prints it for those who have no browser here.
@@ -83,6 +100,7 @@ func (a *authorization) show(ctx context.Context, link string) error {
 		if err := a.portal.forward(ctx, address, a.ErrOut); err != nil {
 			return err
 		}
+		a.forwards = true
 		a.say("Forwarding %s to the portal, until the outcome is known.", address.Host)
 	case elsewhere:
 		a.say("%s does not answer from here: open this link on a machine that reaches it, such as one in your company's network.", address.Host)

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"strings"
 	"sync"
@@ -15,10 +17,15 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/streaming/pkg/httpstream"
 	"k8s.io/streaming/pkg/httpstream/spdy"
+
+	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/kubetest"
 )
 
 func TestTheWayToThePortal(t *testing.T) {
@@ -88,7 +95,8 @@ func TestThePortalsPodIsARunningOneWithThePort(t *testing.T) {
 type fakeCluster struct {
 	*httptest.Server
 
-	pod   string // where its port leads
+	pod   string       // where its port leads
+	other http.Handler // for what else is asked; nil: refused
 	mu    sync.Mutex
 	lines []httpstream.Connection
 }
@@ -115,9 +123,23 @@ func (c *fakeCluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(list)
 	case r.URL.Path == "/api/v1/namespaces/operator/pods/tokensync-0/portforward" && r.Method == http.MethodPost:
 		c.upgrade(w, r)
+	case c.other != nil && !strings.HasPrefix(r.URL.Path, "/api/v1/namespaces/operator/"):
+		c.other.ServeHTTP(w, r)
 	default:
 		http.Error(w, "no", http.StatusBadRequest)
 	}
+}
+
+// in has what is asked besides answered by a real API server.
+func (c *fakeCluster) in(t *testing.T, server *rest.Config) {
+	t.Helper()
+	transport, err := rest.TransportFor(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(mustParse(t, server.Host))
+	proxy.Transport, proxy.FlushInterval = transport, -1 // watches are passed on as they come
+	c.other = proxy
 }
 
 func (c *fakeCluster) upgrade(w http.ResponseWriter, r *http.Request) {
@@ -190,6 +212,44 @@ func TestThePortalIsForwarded(t *testing.T) {
 				t.Errorf("said %q", said.String())
 			}
 			stop()
+			eventually(t, "the port is free again", func() bool { return !answers(t.Context(), address) })
+		})
+	}
+}
+
+func TestThePageThatTellsOfTheOutcomeIsForwardedToo(t *testing.T) {
+	pod := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Host+r.URL.Path) }))
+	t.Cleanup(pod.Close)
+	for name, end := range map[string]func(*desk) error{
+		"when somebody has authorized": func(d *desk) error { return d.status("True", v1alpha1.ReasonTokenIssued, authorizedBy("ada")) },
+		"when the vendor denies it": func(d *desk) error {
+			_, err := d.invites("second")
+			return errors.Join(err, d.warns(v1alpha1.ReasonAccessDenied, "the vendor answered access_denied"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, c := newDesk(t), newCluster(t, pod.Listener.Addr().String())
+			c.in(t, apiServer(t))
+			address := mustParse(t, "http://localhost:"+freePort(t))
+			d.portal = address.String()
+			d.mustInvite("first")
+			flags := genericclioptions.NewConfigFlags(true)
+			*flags.KubeConfig, *flags.CacheDir = kubetest.Kubeconfig(t, &rest.Config{Host: c.URL}, d.namespace), d.folder
+			ctx, stop := context.WithTimeout(t.Context(), patience)
+			defer stop()
+			var page string
+			a := &authorization{
+				session: session{IOStreams: genericiooptions.IOStreams{Out: &d.said, ErrOut: &d.said}, cluster: cluster{flags: flags, warnings: &d.said}, now: time.Now},
+				open:    func(context.Context, string) error { return end(d) },
+				portal:  portal{namespace: "operator", selector: "app=tokensync"}, timeout: patience,
+				pause: func(context.Context, time.Duration) { page, _ = read(address.String() + "/outcome") },
+			}
+			if err := a.run(ctx, "orders"); (err != nil) != strings.Contains(name, "denies") {
+				t.Error(err)
+			}
+			if want := address.Host + "/outcome"; page != want {
+				t.Errorf("the last page is %q, want %q; said:\n%s", page, want, d.said.String())
+			}
 			eventually(t, "the port is free again", func() bool { return !answers(t.Context(), address) })
 		})
 	}
