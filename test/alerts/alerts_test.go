@@ -135,3 +135,72 @@ func TestEachAlertIsToldOfAndTested(t *testing.T) {
 		})
 	}
 }
+
+// TestThePageTurnsToTheOtherLabel runs the commands of docs/alerts.md for platforms where the label is exported_namespace, and looks for what would
+// still show the namespace of an OAuthToken under its old name.
+func TestThePageTurnsToTheOtherLabel(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(kubetest.Root(), "docs", "alerts.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	if err := os.CopyFS(filepath.Join(folder, "config", "prometheus"), os.DirFS(filepath.Join(kubetest.Root(), "config", "prometheus"))); err != nil {
+		t.Fatal(err)
+	}
+	commands := regexp.MustCompile(`(?m)^ +(sed -i .*)$`).FindAllStringSubmatch(string(page), -1)
+	if len(commands) != 2 {
+		t.Fatalf("the page has %d commands, want 2", len(commands))
+	}
+	for _, command := range commands {
+		run := exec.CommandContext(t.Context(), "bash", "-c", command[1])
+		run.Dir = folder
+		if out, err := run.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v: %s", command[1], err, out)
+		}
+	}
+	content, err := os.ReadFile(filepath.Join(folder, "config", "prometheus", "dashboard.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dashboard struct {
+		Panels []struct {
+			Title           string
+			Targets         []struct{ Expr, LegendFormat string }
+			Transformations []struct {
+				Options struct{ RenameByName map[string]string }
+			}
+		}
+	}
+	if err := yaml.Unmarshal(content, &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	turned := 0
+	for _, panel := range dashboard.Panels {
+		ofTokens := false
+		for _, target := range panel.Targets {
+			of := strings.Contains(target.Expr, "(exported_namespace, name")
+			if of && strings.Contains(target.LegendFormat, "{{namespace}}") {
+				t.Errorf("panel %q: the legend is %s", panel.Title, target.LegendFormat)
+			}
+			ofTokens = ofTokens || of
+		}
+		for _, transformation := range panel.Transformations {
+			if ofTokens && transformation.Options.RenameByName["namespace"] != "" {
+				t.Errorf("panel %q: the column of namespaces is renamed from the label namespace", panel.Title)
+			}
+		}
+		if ofTokens {
+			turned++
+		}
+	}
+	if turned == 0 {
+		t.Error("no panel has the other label")
+	}
+	rules, err := os.ReadFile(filepath.Join(folder, "config", "prometheus", "rules.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, of := range regexp.MustCompile(`.*\$labels\.namespace.*\$labels\.name\b.*`).FindAllString(string(rules), -1) {
+		t.Errorf("a rule says %s", strings.TrimSpace(of))
+	}
+}
