@@ -21,6 +21,7 @@ func newConsentScene(t *testing.T) *scene {
 	s.seen.token.Spec.GrantType = v1alpha1.GrantAuthorizationCode
 	s.seen.token.Spec.Scopes = []v1alpha1.Scope{"users"}
 	s.seen.token.Spec.Endpoints.AuthorizationURL = "https://vendor.example/authorize"
+	delete(s.seen.credentials.secret.Data, "refresh_token")
 	s.issue(noon, time.Hour)
 	s.keep(func(k *keepsake) {
 		*k = keepsake{RefreshToken: oauth.NewSensitive("kept"), Consent: consent.Record{Scopes: []string{"users"}, Subject: "ada"}}.
