@@ -47,7 +47,10 @@ func (v *Vendor) faults() []string {
 
 func (f *vendorFaults) checkHead() {
 	v := f.vendor
-	if !vendorName.MatchString(v.Name) {
+	switch {
+	case v.Name == "":
+		f.add("name: is missing")
+	case !vendorName.MatchString(v.Name):
 		f.add("name: must be of lower-case letters, digits and hyphens, at most 63 characters")
 	}
 	if strings.TrimSpace(v.Title) == "" {
