@@ -64,6 +64,8 @@ func (r *Reconciler) observe(ctx context.Context, key client.ObjectKey) (*observ
 	return o, nil
 }
 
+// observeCredentials takes the credentials Secret from the cache, or live where the cache does not show one that is there. Of one without the label
+// nothing but its metadata is read.
 func (r *Reconciler) observeCredentials(ctx context.Context, o *observation) error {
 	key := client.ObjectKey{Namespace: o.token.Namespace, Name: o.token.Spec.CredentialsSecretRef.Name}
 	secret, err := r.cachedSecret(ctx, key)
@@ -82,9 +84,18 @@ func (r *Reconciler) observeCredentials(ctx context.Context, o *observation) err
 	found.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
 	err = r.Live.Get(ctx, key, &found)
 	role, labelled := found.Labels[v1alpha1.RoleLabel]
-	o.credentials.unlabelled = err == nil && role != v1alpha1.RoleCredentials
-	o.credentials.otherRole = o.credentials.unlabelled && labelled
-	return client.IgnoreNotFound(err)
+	switch {
+	case err != nil:
+		return client.IgnoreNotFound(err)
+	case role != v1alpha1.RoleCredentials:
+		o.credentials.unlabelled, o.credentials.otherRole = true, labelled
+		return nil
+	}
+	behind, err := r.liveSecret(ctx, key) // the cache
+	if behind != nil && behind.Labels[v1alpha1.RoleLabel] == v1alpha1.RoleCredentials {
+		o.credentials.secret = behind
+	}
+	return err
 }
 
 // observeTarget views the target, and reads it live where it must be mended.

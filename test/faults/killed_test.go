@@ -33,7 +33,7 @@ type counter struct {
 }
 
 func (c *counter) rule(r *http.Request) *harness.Stroke {
-	if !harness.Counts(r) || !about(c.name, r) || tellsOfWaiting(r) {
+	if !harness.Counts(r) || !about(c.name, r) || tellsOfWaiting(r) || looksForCredentials(r) {
 		return nil
 	}
 	c.mu.Lock()
@@ -53,6 +53,11 @@ func tellsOfWaiting(r *http.Request) bool {
 	}
 	body := bodyOf(r)
 	return bytes.Contains(body, []byte(`"`+v1alpha1.ReasonAwaitingCredentials+`"`)) || bytes.Contains(body, []byte(`"`+v1alpha1.ReasonRequesting+`"`))
+}
+
+// looksForCredentials tells of a read that a busy machine has made, where the cache shows the credentials late.
+func looksForCredentials(r *http.Request) bool {
+	return r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, harness.CredentialsSuffix)
 }
 
 func (c *counter) struck() string {

@@ -15,13 +15,16 @@ import (
 	"tokensync.dev/tokensync/test/judge"
 )
 
-// Create makes an OAuthToken for the judge's client, with its credentials; where its grant is RefreshToken, a seed is one of them. Each has an address of its own for the token endpoint, so that the
-// vendor's proxy can tell them apart: the query says name=NAME.
+// CredentialsSuffix is what the name of a credentials Secret has that its OAuthToken's has not.
+const CredentialsSuffix = "-client"
+
+// Create makes an OAuthToken for the judge's client, with its credentials; where its grant is RefreshToken, a seed is one of them. Each has an
+// address of its own for the token endpoint, so that the vendor's proxy can tell them apart: the query says name=NAME.
 func (w *World) Create(name string, change ...func(*v1alpha1.OAuthToken)) {
 	w.TB.Helper()
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: w.Namespace, Name: name + "-client", Labels: map[string]string{v1alpha1.RoleLabel: v1alpha1.RoleCredentials},
+			Namespace: w.Namespace, Name: name + CredentialsSuffix, Labels: map[string]string{v1alpha1.RoleLabel: v1alpha1.RoleCredentials},
 			Annotations: map[string]string{v1alpha1.AllowedHostsAnnotation: w.Vendor.Address + "," + w.Judge.URL[len("https://"):]},
 		},
 		StringData: map[string]string{"client_id": judge.ClientID, "client_secret": judge.ClientSecret},
