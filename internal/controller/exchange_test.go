@@ -33,10 +33,7 @@ func flowOf(t *testing.T, grant oauth.GrantType, change ...func(*oauth.Settings)
 	if err := os.WriteFile(filepath.Join(folder, "static.yaml"), []byte(staticVendor), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	catalogue, err := oauth.LoadCatalogue(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
+	catalogue := loadCatalogue(t, folder)
 	settings := oauth.Settings{
 		Vendor: "generic", Grant: grant, AllowedHosts: []string{"vendor.example"}, Credentials: oauth.Credentials{},
 		Endpoints:         oauth.Endpoints{TokenURL: "https://vendor.example/token"},

@@ -14,15 +14,11 @@ import (
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/declaration"
-	"tokensync.dev/tokensync/internal/oauth"
 )
 
 // What is saved after its OAuthToken has gone would stay, with a refresh token that is not revoked.
 func TestADeletionWaitsForARefreshTokenThatIsBeingSaved(t *testing.T) {
-	catalogue, err := oauth.LoadCatalogue("")
-	if err != nil {
-		t.Fatal(err)
-	}
+	catalogue := loadCatalogue(t, "")
 	token := someToken(func(o *v1alpha1.OAuthToken) {
 		o.Finalizers, o.DeletionTimestamp = []string{v1alpha1.RevokeFinalizer}, &metav1.Time{Time: noon}
 		o.Spec.RevokeOnDelete = true

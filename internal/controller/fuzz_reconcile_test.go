@@ -136,6 +136,16 @@ func asCached() interceptor.Funcs {
 	}
 }
 
+// loadCatalogue is the catalogue with the entries of a folder; empty: the embedded ones alone.
+func loadCatalogue(t testing.TB, folder string) *oauth.Catalogue {
+	t.Helper()
+	catalogue, err := oauth.LoadCatalogue(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return catalogue
+}
+
 func newRig(t *testing.T, vendor *answering, catalogue *oauth.Catalogue, objects ...client.Object) *rig {
 	t.Helper()
 	scheme := runtime.NewScheme()
@@ -197,10 +207,7 @@ func FuzzReconcile(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	catalogue, err := oauth.LoadCatalogue("")
-	if err != nil {
-		f.Fatal(err)
-	}
+	catalogue := loadCatalogue(f, "")
 	vendor := newAnswering(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		d := &dice{left: data}

@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
-	"tokensync.dev/tokensync/internal/oauth"
 )
 
 // passwordRig is a rig whose OAuthToken asks for the scopes a and b with a password, and gets an answer at noon.
@@ -29,10 +28,7 @@ func passwordRig(t *testing.T, answer string) *rig {
 // idlePasswordRig is one whose OAuthToken has not been looked at, and whose credentials are not there yet.
 func idlePasswordRig(t *testing.T, answer string) (*rig, *corev1.Secret) {
 	t.Helper()
-	catalogue, err := oauth.LoadCatalogue("")
-	if err != nil {
-		t.Fatal(err)
-	}
+	catalogue := loadCatalogue(t, "")
 	vendor := newAnswering(t)
 	vendor.status.Store(http.StatusOK)
 	vendor.body.Store(answer)

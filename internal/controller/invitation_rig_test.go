@@ -19,10 +19,7 @@ import (
 
 // Others read the issuer just now, and all places are theirs: what was told of it stands, and nobody is sent to a link that is not there.
 func TestWhatAnIssuerSaidStandsWhileOthersAskIt(t *testing.T) {
-	catalogue, err := oauth.LoadCatalogue("")
-	if err != nil {
-		t.Fatal(err)
-	}
+	catalogue := loadCatalogue(t, "")
 	vendor := newAnswering(t)
 	vendor.status.Store(500)
 	vendor.body.Store("")
@@ -61,10 +58,7 @@ func TestWhatAnIssuerSaidStandsWhileOthersAskIt(t *testing.T) {
 
 // TestNobodyLooksAgainAtOnceForALinkWhileOthersAreAtTheEndpoint has a person wanted, since scopes were added, and no place for the refresh.
 func TestNobodyLooksAgainAtOnceForALinkWhileOthersAreAtTheEndpoint(t *testing.T) {
-	catalogue, err := oauth.LoadCatalogue("")
-	if err != nil {
-		t.Fatal(err)
-	}
+	catalogue := loadCatalogue(t, "")
 	vendor := newAnswering(t)
 	token := someToken(func(o *v1alpha1.OAuthToken) {
 		o.Spec.Vendor, o.Spec.GrantType, o.Spec.Scopes = "generic", v1alpha1.GrantAuthorizationCode, []v1alpha1.Scope{"more", "users"}
@@ -113,10 +107,7 @@ func TestAnAttemptThatEndsHereLeavesAsItIsWhatAPersonIsTold(t *testing.T) {
 		},
 	} {
 		t.Run(about, func(t *testing.T) {
-			catalogue, err := oauth.LoadCatalogue("")
-			if err != nil {
-				t.Fatal(err)
-			}
+			catalogue := loadCatalogue(t, "")
 			vendor := newAnswering(t)
 			vendor.status.Store(http.StatusOK)
 			vendor.body.Store(fmt.Sprintf(`{"issuer":%q,"token_endpoint":"%[1]s/token","authorization_endpoint":"%[1]s/authorize"}`, vendor.URL))
@@ -165,10 +156,7 @@ func TestAnAttemptThatEndsHereLeavesAsItIsWhatAPersonIsTold(t *testing.T) {
 // authorizingRig is a rig whose OAuthToken is a person's: its token was got with a refresh token that is kept.
 func authorizingRig(t *testing.T) *rig {
 	t.Helper()
-	catalogue, err := oauth.LoadCatalogue("")
-	if err != nil {
-		t.Fatal(err)
-	}
+	catalogue := loadCatalogue(t, "")
 	vendor := newAnswering(t)
 	token := someToken(func(o *v1alpha1.OAuthToken) {
 		o.Spec.Vendor, o.Spec.GrantType = "generic", v1alpha1.GrantAuthorizationCode

@@ -11,16 +11,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
-	"tokensync.dev/tokensync/internal/oauth"
 )
 
 // givingRig is a rig whose vendor has a token for its OAuthToken.
 func givingRig(t *testing.T) *rig {
 	t.Helper()
-	catalogue, err := oauth.LoadCatalogue("")
-	if err != nil {
-		t.Fatal(err)
-	}
+	catalogue := loadCatalogue(t, "")
 	vendor := newAnswering(t)
 	token := someToken(func(o *v1alpha1.OAuthToken) {
 		o.Spec.GrantType, o.Spec.Endpoints = v1alpha1.GrantClientCredentials, &v1alpha1.Endpoints{TokenURL: v1alpha1.URL(vendor.URL + "/token")}

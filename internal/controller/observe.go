@@ -91,9 +91,9 @@ func (r *Reconciler) observeCredentials(ctx context.Context, o *observation) err
 		o.credentials.unlabelled, o.credentials.otherRole = true, labelled
 		return nil
 	}
-	behind, err := r.liveSecret(ctx, key) // the cache
-	if behind != nil && behind.Labels[v1alpha1.RoleLabel] == v1alpha1.RoleCredentials {
-		o.credentials.secret = behind
+	live, err := r.liveSecret(ctx, key) // the watch of OAuthTokens was quicker than that of Secrets
+	if live != nil && live.Labels[v1alpha1.RoleLabel] == v1alpha1.RoleCredentials {
+		o.credentials.secret = live
 	}
 	return err
 }

@@ -17,8 +17,8 @@ func (o *observation) seed() oauth.Sensitive {
 	return declaration.Credentials(o.credentials.secret).Once(oauth.RefreshToken)
 }
 
-// shareOf is what OAuthTokens have in common that would send the same credential, of those that can be sent once: a grant that takes a first
-// refresh token or a ready assertion, be it that the vendor has no other, and a credentials Secret. Empty: the grant takes none.
+// shareOf is what OAuthTokens have in common that would send the same credential, of those that can be sent once: its key and its Secret. Grants
+// that begin with the same key share it, and a grant counts as well where it is the vendor's and not stated. Empty: the grant takes none.
 func shareOf(token *v1alpha1.OAuthToken, catalogue *oauth.Catalogue) string {
 	key := declaration.Grant(token, catalogue).OnceKey()
 	if key == "" {

@@ -25,10 +25,7 @@ type scene struct {
 // newScene shows an OAuthToken with the grant ClientCredentials whose token was issued at noon for an hour.
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	catalogue, err := oauth.LoadCatalogue("")
-	if err != nil {
-		t.Fatal(err)
-	}
+	catalogue := loadCatalogue(t, "")
 	s := &scene{t: t, planner: planner{
 		platform: declaration.Platform{Catalogue: catalogue, AllowedHosts: []string{"vendor.example"}}, hasher: testHasher(),
 	}}

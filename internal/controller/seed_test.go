@@ -51,10 +51,7 @@ func newSeedRig(t *testing.T, change ...func(*v1alpha1.OAuthToken, *corev1.Secre
 	if err := os.WriteFile(filepath.Join(folder, "refreshing.yaml"), []byte(refreshingVendor), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	catalogue, err := oauth.LoadCatalogue(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
+	catalogue := loadCatalogue(t, folder)
 	vendor := newAnswering(t)
 	token := someToken(func(o *v1alpha1.OAuthToken) {
 		o.Generation = 1
@@ -366,18 +363,22 @@ func TestASeedIsNotSentAgainWhereTheStateSecretIsLost(t *testing.T) {
 }
 
 func TestWhoSharesASeedDoesNotSendItWhenTheOtherIsGone(t *testing.T) {
-	for name, secrets := range map[string][]string{
-		"with its Secrets":       {"api", "api" + v1alpha1.StateSecretSuffix},
-		"and leaves its Secrets": nil,
+	for name, test := range map[string]struct {
+		rig     func(*testing.T) *rig
+		secrets []string // that go with it
+	}{
+		"with its Secrets":                                 {func(t *testing.T) *rig { return newSeedRig(t) }, []string{"api", "api" + v1alpha1.StateSecretSuffix}},
+		"and leaves its Secrets":                           {func(t *testing.T) *rig { return newSeedRig(t) }, nil},
+		"in place of a person's consent, with its Secrets": {newConsentSeedRig, []string{"api", "api" + v1alpha1.StateSecretSuffix}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newSeedRig(t)
+			r := test.rig(t)
 			r.share("second", noon.Add(time.Second))
 			r.lookAt("second")
 			r.expect(0, "", "while the older has not sent it")
 			r.reconcile(2)
 			r.lookAt("second")
-			r.removeAll("api", secrets...)
+			r.removeAll("api", test.secrets...)
 			r.vendor.gives("second")
 			r.clock.Step(2 * time.Hour)
 			r.lookAt("second")
