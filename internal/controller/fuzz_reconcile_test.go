@@ -137,11 +137,11 @@ func asCached() interceptor.Funcs {
 }
 
 // loadCatalogue is the catalogue with the entries of a folder; empty: the embedded ones alone.
-func loadCatalogue(t testing.TB, folder string) *oauth.Catalogue {
-	t.Helper()
+func loadCatalogue(tb testing.TB, folder string) *oauth.Catalogue {
+	tb.Helper()
 	catalogue, err := oauth.LoadCatalogue(folder)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return catalogue
 }

@@ -363,16 +363,20 @@ func TestASeedIsNotSentAgainWhereTheStateSecretIsLost(t *testing.T) {
 }
 
 func TestWhoSharesASeedDoesNotSendItWhenTheOtherIsGone(t *testing.T) {
+	all := []string{"api", "api" + v1alpha1.StateSecretSuffix}
 	for name, test := range map[string]struct {
-		rig     func(*testing.T) *rig
+		persons bool     // the grant is a person's, whose consent the seed stands for
 		secrets []string // that go with it
 	}{
-		"with its Secrets":                                 {func(t *testing.T) *rig { return newSeedRig(t) }, []string{"api", "api" + v1alpha1.StateSecretSuffix}},
-		"and leaves its Secrets":                           {func(t *testing.T) *rig { return newSeedRig(t) }, nil},
-		"in place of a person's consent, with its Secrets": {newConsentSeedRig, []string{"api", "api" + v1alpha1.StateSecretSuffix}},
+		"with its Secrets":       {false, all},
+		"and leaves its Secrets": {false, nil},
+		"in the place of a person's consent, with its Secrets": {true, all},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := test.rig(t)
+			r := newSeedRig(t)
+			if test.persons {
+				r = newConsentSeedRig(t)
+			}
 			r.share("second", noon.Add(time.Second))
 			r.lookAt("second")
 			r.expect(0, "", "while the older has not sent it")
