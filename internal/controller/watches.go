@@ -3,6 +3,8 @@ package controller
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -104,11 +107,33 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, manager ctrl.Manager)
 			func(_ context.Context, key client.ObjectKey) []reconcile.Request {
 				return []reconcile.Request{{NamespacedName: key}}
 			}))).
+		WatchesRawSource(source.Func(r.mostUrgentFirst)).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: r.MaxConcurrentReconciles, ReconciliationTimeout: reconcileLimit,
 			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryPause, maxRetryPause),
 		}).
 		Complete(r)
+}
+
+// mostUrgentFirst has the first look at all OAuthTokens go in the order in which pods are left without a token. After an absence many may be due, and
+// the gate can only choose among those that have been looked at. The watch hands them out in no order, with a priority that this one is above.
+func (r *Reconciler) mostUrgentFirst(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+	ordered, ok := queue.(priorityqueue.PriorityQueue[reconcile.Request])
+	if !ok {
+		return nil // one without priorities has what the watch gave it
+	}
+	var list v1alpha1.OAuthTokenList
+	if err := r.Client.List(ctx, &list, client.DisableReadYourWritesConsistency, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("the cache does not list OAuthTokens: %w", err)
+	}
+	slices.SortStableFunc(list.Items, func(a, b v1alpha1.OAuthToken) int {
+		return timeOf(a.Status.ExpiresAt).Compare(timeOf(b.Status.ExpiresAt))
+	})
+	for i := range list.Items {
+		request := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])}
+		ordered.AddWithOpts(priorityqueue.AddOpts{Priority: new(handler.LowPriority + 1)}, request)
+	}
+	return nil
 }
 
 // call makes an OAuthToken be reconciled. It never blocks its caller: where nobody takes calls any more, the process is ending.
