@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -136,30 +137,25 @@ func (c *Cluster) Afterwards(remove func()) {
 	})
 }
 
-// TellKubelets logs how often the kubelets look after mounted Secrets: what applications see of a renewal depends on it.
-func (c *Cluster) TellKubelets() {
+// Look is how often the kubelets look after mounted Secrets, the one that looks least: what applications see of a renewal depends on it.
+func (c *Cluster) Look() time.Duration {
 	c.TB.Helper()
 	nodes, err := c.Core.CoreV1().Nodes().List(context.Background(), metav1.ListOptions{})
 	if err != nil {
 		c.TB.Fatal(err)
 	}
+	var longest time.Duration
 	for i := range nodes.Items {
-		var told struct {
-			Config struct {
-				SyncFrequency string `json:"syncFrequency"`
-			} `json:"kubeletconfig"`
-		}
 		name := nodes.Items[i].Name
-		answer, err := c.Core.CoreV1().RESTClient().Get().Resource("nodes").Name(name).SubResource("proxy").Suffix("configz").DoRaw(context.Background())
-		if err == nil {
-			err = json.Unmarshal(answer, &told)
+		look, err := c.lookOf(name)
+		if err != nil {
+			c.TB.Logf("the kubelet of %s does not tell how often it looks: %v", name, err)
+			look = time.Minute // its default
 		}
-		if err != nil || told.Config.SyncFrequency == "" {
-			c.TB.Logf("the kubelet of %s does not tell how often it looks (by default once a minute): %v", name, err)
-			continue
-		}
-		c.TB.Logf("the kubelet of %s looks every %s", name, told.Config.SyncFrequency)
+		c.TB.Logf("the kubelet of %s looks every %s", name, look)
+		longest = max(longest, look)
 	}
+	return longest
 }
 
 // RestartNode takes the whole cluster down and up again.
@@ -198,4 +194,23 @@ func (c *Cluster) PatchSecret(namespace, name string, values map[string]string) 
 	if err != nil {
 		c.TB.Fatal(err)
 	}
+}
+
+func (c *Cluster) lookOf(node string) (time.Duration, error) {
+	answer, err := c.Core.CoreV1().RESTClient().Get().Resource("nodes").Name(node).SubResource("proxy").Suffix("configz").DoRaw(context.Background())
+	if err != nil {
+		return 0, err
+	}
+	var told struct {
+		Config struct {
+			SyncFrequency metav1.Duration `json:"syncFrequency"`
+		} `json:"kubeletconfig"`
+	}
+	if err := json.Unmarshal(answer, &told); err != nil {
+		return 0, err
+	}
+	if told.Config.SyncFrequency.Duration <= 0 {
+		return 0, errors.New("its configuration does not say")
+	}
+	return told.Config.SyncFrequency.Duration, nil
 }

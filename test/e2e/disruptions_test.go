@@ -12,7 +12,7 @@ import (
 
 // disruptions lets happen to the cluster what can, one after the other, while two applications call: one that reads the token's file for
 // each call, and one that keeps the token until it is refused. After each there must be another renewal, and no call may be rejected.
-func disruptions(s *Stage) {
+func disruptions(s *Stage, pace pace) {
 	reader, keeper := s.Caller(team, "reader"), s.Caller(team, "keeper")
 	for _, d := range []struct {
 		name string
@@ -54,6 +54,6 @@ func disruptions(s *Stage) {
 		})
 	}
 	n := wanted(s, "E2E_RENEWALS", 10)
-	s.AwaitRenewals(n, time.Duration(n)*40*time.Second, reader)
+	s.AwaitRenewals(n, time.Duration(n)*(40*time.Second+pace.look), reader)
 	s.Accounts(reader, keeper)
 }

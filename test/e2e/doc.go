@@ -18,7 +18,8 @@
 // Other settings of the script, such as KUBE_BIN, reach it as they are. The operator's image is the one that `make image` builds, which
 // needs docker, buildah or podman.
 //
-// With KUBECONFIG alone, the tests run one after the other, each with the kubelet as it is, which TestSlowKubelet tells of. What a stranger
+// With KUBECONFIG alone, the tests run one after the other, each with the kubelet as it is: where it looks less often, tokens live longer and
+// the tests take longer. What a stranger
 // can't do to a cluster is not run, and the output names it: restarting its node, restarting its API server, killing the leading process
 // (its pod is deleted at once instead). What a failed test made stays there; a cluster of LAB is always removed.
 //

@@ -31,7 +31,7 @@ var (
 )
 
 // examples applies the example manifests as they are. The vendors' own host names lead to the scripted vendor.
-func examples(s *Stage, key, cert []byte) {
+func examples(s *Stage, key, cert []byte, pace pace) {
 	const namespace = "examples"
 	s.Namespace(namespace)
 	quick := quickCaller(s)
@@ -56,12 +56,12 @@ func examples(s *Stage, key, cert []byte) {
 		s.AwaitLive(namespace, secret)
 	}
 	n := wanted(s, "E2E_RENEWALS", 10)
-	s.AwaitRenewals(n, time.Duration(n)*20*time.Second+patience, quick)
+	s.AwaitRenewals(n, time.Duration(n)*pace.brisk*7/10+patience, quick)
 	s.Accounts(quick)
 	s.Remove(team, "quick")
 }
 
-// quickCaller calls with tokens that live for 30 s.
+// quickCaller calls with the tokens that live shortest.
 func quickCaller(s *Stage) *Caller {
 	s.TB.Helper()
 	s.Declare(team, brisk)

@@ -19,11 +19,24 @@ const team = "team"
 
 // The clients of the vendor, and OAuthTokens, of the stories.
 const (
-	brisk   = "brisk"   // lives 30 s, as short as a kubelet that looks every second allows
-	steady  = "steady"  // lives 120 s and is renewed every 30 s, so that it outlasts what happens to the cluster
+	brisk   = "brisk"   // lives as short as the kubelet allows
+	steady  = "steady"  // is renewed every 30 s, but lives longer, so that it outlasts what happens to the cluster
 	settled = "settled" // lives an hour
 	seeded  = "seeded"  // the same, and its refresh token can be spent once
 )
+
+// pace is how fast things can go: applications see a renewal when the kubelet has looked.
+type pace struct {
+	look          time.Duration // how often it does
+	brisk, steady time.Duration // how long these tokens live
+}
+
+func paceOf(look time.Duration) pace {
+	if look <= time.Second {
+		return pace{look: look, brisk: 30 * time.Second, steady: 120 * time.Second}
+	}
+	return pace{look: look, brisk: 5 * look, steady: 5 * look}
+}
 
 // TestLife is one cluster's life with the operator: the release before is installed and upgraded, tokens of all vendors are had, whatever
 // can happen to a cluster happens, the operator is removed, and another one comes for a single namespace.
@@ -33,8 +46,9 @@ func TestLife(t *testing.T) {
 	c.DumpOnFailure()
 	c.Load()
 	key, certificate := identityProvider(t)
+	pace := paceOf(c.Look())
 	s := c.NewStage(actors.Play{Lifetime: time.Hour, IdentityProvider: certificate, Clients: []oauthtest.Client{
-		Generic(brisk, 30*time.Second), Generic(steady, 120*time.Second), Generic(settled, time.Hour), rotating(seeded),
+		Generic(brisk, pace.brisk), Generic(steady, pace.steady), Generic(settled, time.Hour), rotating(seeded),
 	}})
 	c.Namespace(team)
 	before := c.Inventory()
@@ -44,8 +58,8 @@ func TestLife(t *testing.T) {
 		play func(*Stage)
 	}{
 		{"the upgrade requests nothing and loses nothing", upgrade},
-		{"the example manifests work unchanged", func(s *Stage) { examples(s, key, certificate) }},
-		{"no call is rejected whatever happens to the cluster", disruptions},
+		{"the example manifests work unchanged", func(s *Stage) { examples(s, key, certificate, pace) }},
+		{"no call is rejected whatever happens to the cluster", func(s *Stage) { disruptions(s, pace) }},
 		{"the removal leaves what deletionPolicy says", func(s *Stage) { removal(s, before) }},
 		{"an operator for one namespace serves it and no other", namespaced},
 	} {

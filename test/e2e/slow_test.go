@@ -18,7 +18,7 @@ func TestSlowKubelet(t *testing.T) {
 	c := Open(t, "slow", 1, "SYNC_FREQUENCY=1m")
 	c.DumpOnFailure()
 	c.Load()
-	c.TellKubelets()
+	c.Look()
 	s := c.NewStage(actors.Play{Lifetime: time.Hour, Clients: []oauthtest.Client{Generic(unhasty, 300*time.Second)}})
 	c.Namespace(team)
 	overlay := s.Write(Overlay{Base: "config/default", Image: operatorImage()})
