@@ -81,14 +81,15 @@ var (
 )
 
 // save writes what a vendor has handed out into the state Secret, which base is the last known version of, and returns it as written. What
-// stands there by then is replaced, but for a refresh token that was got later: then a write of this one had landed although its answer was lost,
-// this process was stopped for long, and whoever leads meanwhile has spent it. It returns early, with the context's error, when the context ends;
-// the save goes on.
+// stands there by then is replaced, but for a refresh token of a later grant, or another one of the same grant: then a write of this one had landed
+// although its answer was lost, this process was stopped for long, and whoever leads meanwhile has spent it. It returns early, with the context's
+// error, when the context ends; the save goes on.
 func (s *saver) save(ctx context.Context, token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) (*corev1.Secret, error) {
 	before := parseState(base)
 	return s.write(ctx, token, base, k, precious, func(k, present keepsake) keepsake {
 		known := present.RefreshToken.IsEmpty() || present.RefreshToken.Equal(before.RefreshToken) || present.RefreshToken.Equal(k.RefreshToken)
-		if known || !present.IssuedAt.After(k.IssuedAt) {
+		succeeds := !before.RefreshToken.IsEmpty() && present.IssuedAt.Equal(k.IssuedAt.Truncate(time.Second)) // as state Secrets hold times
+		if known || !succeeds && !present.IssuedAt.After(k.IssuedAt) {
 			return replace(k, present)
 		}
 		present.Consent = k.Consent.Onto(present.Consent)

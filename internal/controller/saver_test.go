@@ -148,6 +148,7 @@ func TestWhatIsSavedGivesWayToWhatWasGotLater(t *testing.T) {
 	}{
 		"one that was got later":                         {got, keepsake{RefreshToken: oauth.NewSensitive("next"), IssuedAt: noon.Add(time.Minute)}, "next"},
 		"one that was got later, where none has come":    {kept, keepsake{RefreshToken: oauth.NewSensitive("next"), IssuedAt: noon}, "next"},
+		"the one after it, of the same grant":            {got, keepsake{RefreshToken: oauth.NewSensitive("next"), IssuedAt: noon}, "next"},
 		"the one that was sent is replaced":              {got, keepsake{RefreshToken: old, IssuedAt: noon.Add(time.Minute)}, "rotated"},
 		"one that was got before is replaced":            {got, keepsake{RefreshToken: oauth.NewSensitive("other"), IssuedAt: noon.Add(-time.Minute)}, "rotated"},
 		"where another process has given up, it is kept": {got, keepsake{Warnings: []string{"x"}, IssuedAt: noon.Add(time.Minute)}, "rotated"},
