@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"tokensync.dev/tokensync/internal/consent"
 	"tokensync.dev/tokensync/internal/oauth"
 	"tokensync.dev/tokensync/internal/renewal"
 )
@@ -39,6 +40,9 @@ func (r *Reconciler) failed(ctx context.Context, o *observation, p *plan, err er
 	outcome.at = earliest(after.NextAttempt, p.expiry(now), now.Add(time.Hour))
 	if failure.Class == oauth.Throttled {
 		r.gate.pause(gateKey(p.flow), p.flow.ClientID, now.Add(cmp.Or(failure.RetryAfter, pauseOfOthers)))
+	}
+	if p.leaves(o, failure) {
+		return outcome, r.keepRest(ctx, o, p, failure.Rest, outcome)
 	}
 	if p.exchange.attempt != nil {
 		return outcome, r.settleAnswer(ctx, o, p, failure, outcome)
@@ -78,10 +82,36 @@ func (r *Reconciler) undeclared(ctx context.Context, o *observation, p *plan, er
 	return outcome, nil
 }
 
-// interrupts tells whether a failure leaves it open if the refresh token was spent.
+// interrupts tells whether a failure leaves it open if the refresh token was spent. Where the answer holds the next one, it does not.
 func (p *plan) interrupts(failure *oauth.Error) bool {
 	spends := p.exchange.means == byRefresh || p.exchange.means == bySeed
-	return p.declared && spends && failure.Ambiguous() && p.flow.RefreshTokenRotation() != oauth.RotationNo
+	return p.declared && spends && failure.Ambiguous() && failure.Rest == nil && p.flow.RefreshTokenRotation() != oauth.RotationNo
+}
+
+// leaves tells whether an answer that can't be used holds a refresh token that can.
+func (p *plan) leaves(o *observation, failure *oauth.Error) bool {
+	if failure.Rest == nil || !keepsRefreshTokens(p.flow) || p.exchange.means == byFragment {
+		return false
+	}
+	return p.exchange.attempt == nil || !otherSubject(o, p, failure.Rest)
+}
+
+// keepRest keeps the refresh token of an answer that can't be used otherwise: it is what the one that was sent, or the code, was spent for.
+func (r *Reconciler) keepRest(ctx context.Context, o *observation, p *plan, rest *oauth.Token, outcome *result) error {
+	err := r.saveGiven(ctx, o, p, rest)
+	outcome.keep = p.keep
+	switch {
+	case errors.Is(err, errForeignState):
+		outcome.problem = conflict(foreignState(o.token))
+		return nil
+	case errors.Is(err, errOvertaken):
+		r.giveWay(o, p, outcome)
+		return nil
+	case err == nil && p.exchange.attempt != nil:
+		r.ObserveAuthorization(p.exchange.attempt.Offer.Vendor, string(consent.Completed))
+		outcome.notices = append(outcome.notices, completion(p, rest)...)
+	}
+	return err
 }
 
 // scheduleClass is the schedule's word for a failure. A refused refresh token is retried soon, since the next request is another one;

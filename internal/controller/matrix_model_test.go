@@ -29,6 +29,7 @@ type mishap struct {
 	pause   time.Duration // that the vendor asks for
 	clear   bool          // the answer proves that nothing was issued or spent
 	acted   bool          // the vendor had issued a token, and spent what was sent
+	rest    bool          // the answer holds the refresh token that it issued with it
 }
 
 // sent tells whether the vendor may have seen the request.
@@ -61,10 +62,10 @@ func mishaps() map[string]mishap {
 		"html":         {class: malformed, fault: oauthtest.HTMLPage()},
 		"empty":        {class: malformed, fault: oauthtest.EmptyBody()},
 		"half":         {class: malformed, fault: oauthtest.HalfJSON(), acted: true},
-		"no-token":     {class: malformed, fault: oauthtest.WithoutMember("access_token"), acted: true},
+		"no-token":     {class: malformed, fault: oauthtest.WithoutMember("access_token"), acted: true, rest: true},
 		"over-1-mib":   {class: malformed, fault: oauthtest.HugeBody(1 << 20), acted: true},
-		"token-type":   {class: malformed, fault: oauthtest.Member("token_type", `"mac"`), acted: true},
-		"born-expired": {class: malformed, fault: oauthtest.Member("expires_in", `-5`), acted: true},
+		"token-type":   {class: malformed, fault: oauthtest.Member("token_type", `"mac"`), acted: true, rest: true},
+		"born-expired": {class: malformed, fault: oauthtest.Member("expires_in", `-5`), acted: true, rest: true},
 		"redirect":     {class: malformed, fault: oauthtest.Redirect(307, "/generic/oauth2/token")},
 	}
 	for code, reason := range map[string]string{
@@ -133,6 +134,7 @@ func (r route) after(m mishap) fate {
 	unattended := r.grant == v1alpha1.GrantPassword
 	person := false
 	switch {
+	case m.rest && (r.code || r.refreshes): // what was spent is replaced
 	case r.code && m.pause > 10*time.Minute: // a code is worth nothing by then
 		f.least, f.most = 0, 0
 	case r.code && m.class == throttled: // this vendor's codes live for a minute

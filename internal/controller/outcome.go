@@ -64,22 +64,15 @@ func (r *Reconciler) succeeded(ctx context.Context, o *observation, p *plan, tok
 	}
 	given := answerOf(o, p, token)
 	p.problem = nil // what failed before has not failed now
-	if keep := keepsakeAfter(o, p, token); keep.changed(p.keep) {
-		saved, err := r.saver.save(ctx, o.token, o.state, keep)
-		switch {
-		case errors.Is(err, errForeignState):
-			given.unsaved = true
-		case err != nil:
-			return nil, fmt.Errorf("save the refresh token (this goes on in the background): %w", err)
-		default:
-			o.state, p.keep = saved, keep
-		}
-		if held := parseState(saved); saved != nil && !held.RefreshToken.Equal(keep.RefreshToken) { // what came is older than what others have got since
-			p.keep = held
-			outcome := p.unchanged(o)
-			r.giveWay(o, p, outcome)
-			return outcome, nil
-		}
+	switch err := r.saveGiven(ctx, o, p, token); {
+	case errors.Is(err, errForeignState):
+		given.unsaved = true
+	case errors.Is(err, errOvertaken):
+		outcome := p.unchanged(o)
+		r.giveWay(o, p, outcome)
+		return outcome, nil
+	case err != nil:
+		return nil, err
 	}
 	if p.exchange.attempt != nil {
 		r.ObserveAuthorization(p.exchange.attempt.Offer.Vendor, string(consent.Completed))
@@ -95,6 +88,30 @@ func (r *Reconciler) succeeded(ctx context.Context, o *observation, p *plan, tok
 	}
 	p.write, p.answer = rendered, given
 	return r.publish(ctx, o, p)
+}
+
+// errOvertaken: others have got a refresh token since, and it is kept.
+var errOvertaken = errors.New("what came is older than what others have got since")
+
+// saveGiven saves what of an answer must outlive everything, its refresh token above all.
+func (r *Reconciler) saveGiven(ctx context.Context, o *observation, p *plan, token *oauth.Token) error {
+	keep := keepsakeAfter(o, p, token)
+	if !keep.changed(p.keep) {
+		return nil
+	}
+	saved, err := r.saver.save(ctx, o.token, o.state, keep)
+	switch {
+	case errors.Is(err, errForeignState):
+		return err
+	case err != nil:
+		return fmt.Errorf("save the refresh token (this goes on in the background): %w", err)
+	}
+	o.state, p.keep = saved, keep
+	if held := parseState(saved); !held.RefreshToken.Equal(keep.RefreshToken) {
+		p.keep = held
+		return errOvertaken
+	}
+	return nil
 }
 
 // publish writes an answer to the target, and tells of it. Once it is written it is done with, whatever fails after that: as long as it is

@@ -39,7 +39,6 @@ func lost() map[string]struct {
 		"cut-acted":           {oauthtest.AfterActing(oauthtest.Drop()), true},
 		"cut-in-answer-acted": {oauthtest.DropMidAnswer(), true},
 		"half-json-acted":     {oauthtest.HalfJSON(), true},
-		"no-token-acted":      {oauthtest.WithoutMember("access_token"), true},
 		"redirect-acted":      {oauthtest.AfterActing(oauthtest.Redirect(http.StatusFound, "https://elsewhere.example/")), true},
 	}
 }

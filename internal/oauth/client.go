@@ -63,6 +63,9 @@ func (c *Client) Token(ctx context.Context, r *Request) (*Token, error) {
 	}
 	token, failure := readToken(answer)
 	if failure != nil {
+		if failure.Rest != nil {
+			failure.Rest.RequestedAt = requestedAt
+		}
 		return nil, failure.withHint(r.hints)
 	}
 	token.RequestedAt = requestedAt

@@ -67,6 +67,9 @@ type Error struct {
 	// Definite tells that the answer proves that nothing was issued and nothing spent: a 4xx with an OAuth error, a 429, a 503 with
 	// Retry-After.
 	Definite bool
+	// Rest is what is worth keeping of an answer that can't be used: its refresh token with its lifetime, and the ID token that says
+	// whose it is; nil where there is no refresh token.
+	Rest *Token
 
 	cause error
 }

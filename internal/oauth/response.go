@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // knownMembers of a token answer have a field of Token; the others are its Extra.
@@ -30,30 +31,40 @@ func readToken(a *answer) (*Token, *Error) {
 }
 
 func (a *answer) tokenOf(members object) (*Token, *Error) {
+	token := &Token{
+		RefreshToken:         NewSensitive(stringOf(members["refresh_token"])),
+		IDToken:              NewSensitive(stringOf(members["id_token"])),
+		RefreshTokenLifetime: refreshLifetimeOf(members),
+	}
+	lifetime, fault, problem := accessTokenOf(members)
+	if problem != "" {
+		failure := a.malformed(problem)
+		if !token.RefreshToken.IsEmpty() {
+			failure.Rest = token
+		}
+		return nil, failure
+	}
+	token.AccessToken, token.TokenType = NewSensitive(stringOf(members["access_token"])), "Bearer"
+	token.Lifetime, token.LifetimeFault = lifetime, fault
+	token.Scope, token.Extra = scopeOf(members["scope"]), extraOf(members)
+	return token, nil
+}
+
+// accessTokenOf is how long the access token lives, or why it can't be used.
+func accessTokenOf(members object) (lifetime time.Duration, fault, problem string) {
 	accessToken := stringOf(members["access_token"])
 	lifetime, fault, err := parseLifetime(members["expires_in"])
 	switch {
 	case strings.TrimSpace(accessToken) == "":
-		return nil, a.malformed("JSON without an access_token that is a text")
+		problem = "JSON without an access_token that is a text"
 	case !isPrintable(accessToken):
-		return nil, a.malformed("an access_token that holds characters which no HTTP header may hold")
+		problem = "an access_token that holds characters which no HTTP header may hold"
 	case err != nil:
-		return nil, a.malformed("a token that expired before it was issued: expires_in is negative")
+		problem = "a token that expired before it was issued: expires_in is negative"
+	default:
+		problem = tokenTypeProblem(members["token_type"])
 	}
-	if problem := tokenTypeProblem(members["token_type"]); problem != "" {
-		return nil, a.malformed(problem)
-	}
-	return &Token{
-		AccessToken:          NewSensitive(accessToken),
-		RefreshToken:         NewSensitive(stringOf(members["refresh_token"])),
-		IDToken:              NewSensitive(stringOf(members["id_token"])),
-		TokenType:            "Bearer",
-		Scope:                scopeOf(members["scope"]),
-		Lifetime:             lifetime,
-		LifetimeFault:        fault,
-		RefreshTokenLifetime: refreshLifetimeOf(members),
-		Extra:                extraOf(members),
-	}, nil
+	return lifetime, fault, problem
 }
 
 // isPrintable tells whether a token has only the characters of RFC 6749, appendix A.12: visible ASCII and space. A line break would

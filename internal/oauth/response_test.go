@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -199,6 +200,38 @@ func TestA7_RefreshTokenOfTheAnswer(t *testing.T) {
 	}
 	if got := [2]string{token.RefreshToken.Reveal(), token.IDToken.Reveal()}; got != [2]string{"r2", "h.p.s"} {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestA7_TheRefreshTokenOfAnAnswerThatCanNotBeUsedIsKept(t *testing.T) {
+	for what, body := range map[string]string{
+		"no access_token":       `{"refresh_token":"def","refresh_expires_in":60,"id_token":"ghi","token_type":"Bearer"}`,
+		"a line break":          `{"access_token":"a\nb","refresh_token":"def","refresh_expires_in":60,"id_token":"ghi","token_type":"Bearer"}`,
+		"a negative lifetime":   `{"access_token":"abc","expires_in":-5,"refresh_token":"def","refresh_expires_in":60,"id_token":"ghi","token_type":"Bearer"}`,
+		"another type of token": `{"access_token":"abc","refresh_token":"def","refresh_expires_in":60,"id_token":"ghi","token_type":"mac"}`,
+	} {
+		t.Run(what, func(t *testing.T) {
+			token, failure := read(body)
+			if failure == nil || failure.Class != Malformed || token != nil {
+				t.Fatalf("failure %v", failure)
+			}
+			rest := failure.Rest
+			if rest == nil || rest.RefreshToken.Reveal() != "def" || rest.RefreshTokenLifetime != time.Minute || rest.IDToken.Reveal() != "ghi" {
+				t.Errorf("kept %+v", rest)
+			}
+			if rest != nil && !rest.AccessToken.IsEmpty() {
+				t.Error("the access token is kept")
+			}
+			if text := fmt.Sprintf("%v %+v %#v", failure, failure, failure); strings.Contains(text, "def") {
+				t.Errorf("printed with it: %s", text)
+			}
+		})
+	}
+	if _, failure := read(`{"token_type":"Bearer"}`); failure == nil || failure.Rest != nil {
+		t.Errorf("without one: %v", failure)
+	}
+	if _, failure := read(`{"error":"invalid_grant","refresh_token":"def"}`); failure == nil || failure.Rest != nil {
+		t.Errorf("beside an error: %v", failure)
 	}
 }
 
