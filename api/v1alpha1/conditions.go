@@ -97,6 +97,7 @@ const (
 	EventScopeNarrowed = "ScopeNarrowed"
 	// EventRepairFighting: something keeps undoing what the operator writes to the target Secret.
 	EventRepairFighting = "RepairFighting"
-	// EventRevocationFailed: the token could not be revoked, and the OAuthToken goes all the same.
+	// EventRevocationFailed: the token could not be revoked, and the OAuthToken goes all the same; or a deletion could not wait for a revocation,
+	// since the finalizer is refused.
 	EventRevocationFailed = "RevocationFailed"
 )

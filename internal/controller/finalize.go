@@ -1,7 +1,9 @@
 package controller
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -34,7 +36,28 @@ func (r *Reconciler) keepFinalizer(ctx context.Context, o *observation) error {
 	} else {
 		controllerutil.RemoveFinalizer(o.token, v1alpha1.RevokeFinalizer)
 	}
-	return r.patchFinalizers(ctx, before, o.token)
+	err := r.patchFinalizers(ctx, before, o.token)
+	if err != nil {
+		o.token.Finalizers = before.Finalizers
+	}
+	return err
+}
+
+// tellUnheld tells once that the finalizer is refused. Nothing else waits for it.
+func (r *Reconciler) tellUnheld(token *v1alpha1.OAuthToken, refusal error) {
+	if refusal == nil {
+		r.unheld.Delete(token.UID)
+		return
+	}
+	if _, told := r.unheld.Swap(token.UID, true); told {
+		return
+	}
+	about := "a deletion would revoke nothing, and leave the Secrets: the API server refuses the finalizer: "
+	if !token.Spec.RevokeOnDelete {
+		about = "a deletion would revoke the token all the same: the API server refuses that the finalizer goes: "
+	}
+	r.event(token, notice{warning: true, reason: v1alpha1.EventRevocationFailed, about: about +
+		obstacleOf(refusal, "let the cluster's policies and the operator's role allow it", "let its policy allow it")})
 }
 
 func (r *Reconciler) patchFinalizers(ctx context.Context, before, after *v1alpha1.OAuthToken) error {
@@ -52,9 +75,12 @@ func (r *Reconciler) finalize(ctx context.Context, o *observation) (ctrl.Result,
 	}
 	r.gate.forget(r.Clock.Now(), client.ObjectKeyFromObject(o.token))
 	if _, done := r.revoked.Load(o.token.UID); !done {
-		n, retry := r.revoke(ctx, o)
-		if (retry || o.saving) && r.Clock.Since(o.token.DeletionTimestamp.Time) < revocationLimit { // what is being saved is to be revoked, too
-			return ctrl.Result{RequeueAfter: revocationPause}, nil
+		n, again := r.revoke(ctx, o)
+		if o.saving { // what is being saved is to be revoked, too
+			again = max(again, revocationPause)
+		}
+		if left := revocationLimit - r.Clock.Since(o.token.DeletionTimestamp.Time); again > 0 && left > 0 {
+			return ctrl.Result{RequeueAfter: min(again, left)}, nil
 		}
 		r.revoked.Store(o.token.UID, true)
 		if n != nil {
@@ -102,52 +128,69 @@ func isOurTarget(token *v1alpha1.OAuthToken, secret *corev1.Secret) bool {
 	return standing == ours
 }
 
-// revoke calls the revocation endpoint for the refresh token and the access token (RFC 7009). It returns what to tell, and whether
-// another attempt may help.
-func (r *Reconciler) revoke(ctx context.Context, o *observation) (*notice, bool) {
+// revoke calls the revocation endpoint for the refresh token and the access token (RFC 7009). It returns what to tell, and after which
+// pause another attempt may help; 0: none does.
+func (r *Reconciler) revoke(ctx context.Context, o *observation) (*notice, time.Duration) {
 	settings := declaration.Settings(o.token, o.credentials.secret, r.Platform)
 	settings.EnableInteractive = true // nobody is asked in a browser for what is to be revoked
 	flow, obstacle := r.planner.resolve(o, settings)
 	if obstacle != nil {
-		return revocationFailed(obstacle.message), o.credentials.secret != nil
+		if o.credentials.secret == nil {
+			return revocationFailed(obstacle.message), 0
+		}
+		return revocationFailed(obstacle.message), revocationPause
 	}
 	live, err := r.liveSecret(ctx, client.ObjectKey{Namespace: o.token.Namespace, Name: targetName(o.token)})
 	if err != nil {
-		return revocationFailed("the target Secret can't be read"), true
+		return revocationFailed("the target Secret can't be read"), revocationPause
 	}
 	held, strange := revocable(o, flow, live, r.planner.fingerprint(settings, flow))
 	if len(held) == 0 && strange {
-		return revocationFailed(givenElsewhere), false
+		return revocationFailed(givenElsewhere), 0
 	}
 	endpoint, key := gateKey(flow), client.ObjectKeyFromObject(o.token)
+	if pause := r.aside.pausedUntil(r.Clock.Now(), endpoint, flow.ClientID).Sub(r.Clock.Now()); pause > 0 {
+		return revocationFailed("the vendor asked for a pause that is not over"), pause
+	}
 	if !r.aside.enter(r.Clock.Now(), endpoint, key, o.token.DeletionTimestamp.Time) {
-		return revocationFailed("too many requests to the vendor were left unanswered for this one to be sent"), true
+		return revocationFailed("too many requests to the vendor were left unanswered for this one to be sent"), revocationPause
 	}
 	defer func() { r.aside.leave(r.Clock.Now(), endpoint, key) }()
 	if flow, err = r.withRevocationEndpoint(ctx, o, flow); err != nil {
-		return revocationFailed(err.Error()), true
+		return revocationFailed(err.Error()), r.revocationAgain(flow, err)
 	}
 	requests, known := revocations(flow, held)
 	if !known {
-		return revocationFailed("the vendor has no revocation endpoint that is known: set spec.endpoints.revocationURL"), false
+		return revocationFailed("the vendor has no revocation endpoint that is known: set spec.endpoints.revocationURL"), 0
 	}
 	for _, request := range requests {
 		started := r.Clock.Now()
 		err := r.Vendors.Revoke(ctx, request)
 		r.hear(&r.aside, endpoint, key, started, err)
 		if err != nil {
-			return revocationFailed(err.Error()), true
+			return revocationFailed(err.Error()), r.revocationAgain(flow, err)
 		}
 	}
 	switch expires := o.token.Status.ExpiresAt; {
 	case strange:
-		return revocationFailed(givenElsewhere), false
+		return revocationFailed(givenElsewhere), 0
 	case len(requests) > 0:
-		return &notice{reason: v1alpha1.EventTokenRevoked, about: "the vendor has revoked the token"}, false
+		return &notice{reason: v1alpha1.EventTokenRevoked, about: "the vendor has revoked the token"}, 0
 	case expires != nil && expires.After(r.Clock.Now()):
-		return revocationFailed("its Secret is gone already or does not hold it"), false
+		return revocationFailed("its Secret is gone already or does not hold it"), 0
 	}
-	return nil, false
+	return nil, 0
+}
+
+// revocationAgain is the pause after a failure. One that the vendor asked for holds for all revocations of this client.
+func (r *Reconciler) revocationAgain(flow *oauth.Flow, err error) time.Duration {
+	failure, ok := errors.AsType[*oauth.Error](err)
+	if !ok || failure.Class != oauth.Throttled {
+		return revocationPause
+	}
+	pause := cmp.Or(failure.RetryAfter, pauseOfOthers)
+	r.aside.pause(gateKey(flow), flow.ClientID, r.Clock.Now().Add(pause))
+	return pause
 }
 
 // withRevocationEndpoint is the flow with the revocation endpoint that discovery finds, where none is stated.

@@ -58,6 +58,7 @@ type Reconciler struct {
 	unsent  unsent
 	proofs  proofs
 	revoked sync.Map // the UIDs of OAuthTokens that are being deleted and have nothing to revoke any more; it may be lost
+	unheld  sync.Map // the UIDs of OAuthTokens whose finalizer is refused, which was told; it may be lost
 	metrics *metrics
 	called  chan event.TypedGenericEvent[client.ObjectKey]
 }
@@ -76,14 +77,20 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if !o.token.DeletionTimestamp.IsZero() {
 		return r.finalize(ctx, o)
 	}
-	if err := r.keepFinalizer(ctx, o); err != nil {
-		return ctrl.Result{}, err
+	unheld := r.keepFinalizer(ctx, o)
+	if unheld != nil && !refusesWrite(unheld) {
+		return ctrl.Result{}, unheld
 	}
+	r.tellUnheld(o.token, unheld)
 	p := r.planner.plan(r.Clock.Now(), o, r.pausedUntil)
 	r.queue(o, p)
 	outcome, err := r.carryOut(ctx, o, p)
 	if err == nil {
-		return r.report(ctx, o, p, outcome)
+		again, err := r.report(ctx, o, p, outcome)
+		if unheld != nil {
+			again.RequeueAfter = min(again.RequeueAfter, recheckCredentials)
+		}
+		return again, err
 	}
 	if outcome == nil { // the API server is in trouble; what is true of the token is to be told all the same
 		p.holdAsItIs(o)
@@ -151,4 +158,5 @@ func (r *Reconciler) forget(key types.NamespacedName, uid types.UID) {
 	r.unsent.end(uid)
 	r.proofs.forget(uid)
 	r.revoked.Delete(uid)
+	r.unheld.Delete(uid)
 }

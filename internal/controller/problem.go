@@ -169,21 +169,28 @@ func refusedStateProblem(name string, err error) *problem {
 // refusal says who refuses to let a Secret be written, and what helps against a webhook and against others. The API server's own words may quote
 // the Secret.
 func refusal(what string, err error, others, webhooks string) *problem {
-	obstacle := "the Secret is not valid, or the operator lacks the right to write it: " + others
-	text := wordsOf(err)
-	if strings.Contains(text, "exceeded quota") {
-		obstacle = "a ResourceQuota of the namespace is used up: raise it or remove a Secret"
-	} else if _, name, ok := strings.Cut(text, "admission webhook \""); ok {
-		name, _, _ = strings.Cut(name, "\"")
-		obstacle = fmt.Sprintf("admission webhook %q refuses it: %s", name, webhooks)
-	} else if _, name, ok := strings.Cut(text, "failed calling webhook \""); ok {
-		name, _, _ = strings.Cut(name, "\"")
-		obstacle = fmt.Sprintf("admission webhook %q does not answer: mend it", name)
-	}
+	others = "the Secret is not valid, or the operator lacks the right to write it: " + others
 	return &problem{
 		reason: v1alpha1.ReasonSecretConflict, waiting: true, recheck: recheckCredentials,
-		message: fmt.Sprintf("the API server does not let %s be written: %s", what, obstacle),
+		message: fmt.Sprintf("the API server does not let %s be written: %s", what, obstacleOf(err, others, webhooks)),
 	}
+}
+
+// obstacleOf is who refuses a write.
+func obstacleOf(err error, others, webhooks string) string {
+	text := wordsOf(err)
+	if strings.Contains(text, "exceeded quota") {
+		return "a ResourceQuota of the namespace is used up: raise it or remove a Secret"
+	}
+	if _, name, ok := strings.Cut(text, "admission webhook \""); ok {
+		name, _, _ = strings.Cut(name, "\"")
+		return fmt.Sprintf("admission webhook %q refuses it: %s", name, webhooks)
+	}
+	if _, name, ok := strings.Cut(text, "failed calling webhook \""); ok {
+		name, _, _ = strings.Cut(name, "\"")
+		return fmt.Sprintf("admission webhook %q does not answer: mend it", name)
+	}
+	return others
 }
 
 // fightProblem is that repairs do not hold.

@@ -3,7 +3,9 @@ package controller_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -385,5 +387,60 @@ func TestARefreshTokenIsRevokedWhereItWasGivenAlone(t *testing.T) {
 				t.Errorf("another vendor was sent %v", got)
 			}
 		})
+	}
+}
+
+// TestARefusedFinalizerDelaysNothingElse has an admission webhook refuse the finalizer: tokens are issued and renewed all the same, and what that means
+// for a deletion is told once.
+func TestARefusedFinalizerDelaysNothingElse(t *testing.T) {
+	t.Parallel()
+	clock := fakeTime()
+	w := newWorld(t, withClock(clock))
+	var lifted atomic.Bool
+	w.api.fail(func(r *http.Request) *http.Response {
+		if kindOf(r) == "PATCH oauthtokens" && !lifted.Load() {
+			return refusal(r, http.StatusForbidden, "Forbidden", `admission webhook "freeze.example.com" denied the request`)
+		}
+		return nil
+	})
+	w.createPlain("api", oauthtest.Client{}, revoking(w))
+	served := w.awaitServed("api", "")
+	w.pass(clock, 45*time.Minute, "api") // of an hour
+	w.awaitServed("api", served)
+	w.expect("api", 2, "after a renewal")
+	w.awaitEvent("api", v1alpha1.EventRevocationFailed)
+	w.settled()
+
+	lifted.Store(true)
+	w.pass(clock, 2*time.Minute, "api")
+	w.eventually(func() string {
+		if slices.Contains(w.oauthToken("api").Finalizers, v1alpha1.RevokeFinalizer) {
+			return ""
+		}
+		return "the finalizer is not tried again"
+	})
+}
+
+func TestARevocationWaitsForThePauseThatTheVendorAskedFor(t *testing.T) {
+	t.Parallel()
+	clock := fakeTime()
+	w := newWorld(t, withClock(clock))
+	w.createPlain("api", oauthtest.Client{}, revoking(w))
+	served := w.awaitServed("api", "")
+	w.settled()
+	w.vendor.Fail(oauthtest.Match{Endpoint: oauthtest.RevocationEndpoint}, oauthtest.TooManyRequests(oauthtest.InSeconds(120)), oauthtest.Times(1))
+	w.delete(named("api"))
+	w.awaitRevocations(1)
+	for range 3 {
+		w.pass(clock, 30*time.Second, "api")
+		w.settled()
+	}
+	if got := w.revocations(); len(got) != 1 {
+		t.Fatalf("%d revocations before the pause is over, want 1", len(got))
+	}
+	w.pass(clock, 31*time.Second, "api")
+	w.awaitGone("api")
+	if w.vendor.IsLive(served) {
+		t.Error("the token is still good")
 	}
 }
