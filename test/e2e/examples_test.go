@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -56,9 +57,23 @@ func examples(s *Stage, key, cert []byte, pace pace) {
 		s.AwaitLive(namespace, secret)
 	}
 	n := wanted(s, "E2E_RENEWALS", 10)
+	report(s, namespace, n)
 	s.AwaitRenewals(n, time.Duration(n)*pace.brisk*7/10+patience, quick)
 	s.Accounts(quick)
 	s.Remove(team, "quick")
+}
+
+// report runs a pod that mounts the token of an example, as the example's pod does, through n renewals that are asked for.
+func report(s *Stage, namespace string, n int) {
+	s.TB.Helper()
+	const example = "sfr-supervisor-api"
+	reporter := s.Call(namespace, "reporter", unattended[example])
+	for i := range n {
+		s.Renew(namespace, example, strconv.Itoa(i+1))
+		s.AwaitRenewals(i+1, patience, reporter)
+	}
+	s.Accounts(reporter)
+	s.Remove(namespace, "reporter")
 }
 
 // quickCaller calls with the tokens that live shortest.

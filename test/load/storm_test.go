@@ -18,7 +18,7 @@ import (
 func storms(t *testing.T, r *Report, n int, outage time.Duration) {
 	t.Helper()
 	const limit = 100
-	span := time.Minute + time.Duration(n)*time.Second/50
+	span := 20*time.Second + time.Duration(n)*24*time.Millisecond
 	s := &site{Cluster: fleet.StartCluster(t), vendor: fleet.StartVendor(t, delay), n: n}
 	s.Namespace(space)
 	s.DeclareMany(space, s.vendor, 0, n, 2*span)
@@ -73,11 +73,23 @@ func (s *site) recover(t *testing.T, r *Report, what string, ordered bool) {
 		t.Fatalf("%snobody needed a token: the outage was shorter than the tokens' lives", what)
 	}
 	r.Tell(what+"until all are good", "%.0f s", time.Since(back).Seconds())
+	r.Tell(what+"requests in the second with most", "%d of %d", busiestSecond(arrivals), len(arrivals))
 	r.Most(what+"most requests in flight", float64(s.vendor.MostInFlight()), inFlight, "")
 	r.Most(what+"answers 429 for each success", float64(refused)/float64(len(order)), 0.2, "")
 	if ordered {
 		r.Most(what+"pairs in the wrong order of urgency", 100*disorder(order, before), 10, "%")
 	}
+}
+
+// busiestSecond is how many requests came in the second in which most came.
+func busiestSecond(arrivals []fleet.Arrival) int {
+	most, bySecond := 0, map[int64]int{}
+	for _, a := range arrivals {
+		second := a.At.Unix()
+		bySecond[second]++
+		most = max(most, bySecond[second])
+	}
+	return most
 }
 
 // disorder is the share of neighbours at some distance of which the one whose token ended later was served first.
