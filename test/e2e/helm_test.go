@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tokensync.dev/tokensync/internal/oauth/oauthtest"
 	"tokensync.dev/tokensync/test/e2e/actors"
@@ -18,13 +21,17 @@ import (
 // charted is a client of the vendor and an OAuthToken, in the story of a release.
 const charted = "charted"
 
-// TestHelm is the life of a release, which costs one token request until somebody asks for another.
+// TestHelm is the life of a release, which costs one token request until somebody asks for another, and serves as one from Kustomize does.
 func TestHelm(t *testing.T) {
 	beside(t)
 	c := Open(t, "helm", 2)
 	c.DumpOnFailure()
 	c.Load()
-	s := c.NewStage(actors.Play{Lifetime: time.Hour, Clients: []oauthtest.Client{Generic(charted, time.Hour)}})
+	key, certificate := identityProvider(t)
+	pace := paceOf(c.Look())
+	s := c.NewStage(actors.Play{Lifetime: time.Hour, IdentityProvider: certificate, Clients: []oauthtest.Client{
+		Generic(charted, time.Hour), Generic(brisk, pace.brisk),
+	}})
 	c.Namespace(team)
 	before := c.Inventory()
 	h := s.NewHelm()
@@ -39,6 +46,7 @@ func TestHelm(t *testing.T) {
 		{"a rollback restores", rollBack},
 		{"uninstalling leaves what users own", uninstall},
 		{"installing again takes it up", installAgain},
+		{"the example manifests work unchanged, and no call is rejected", func(h *Helm) { serveExamples(h, key, certificate, pace) }},
 		{"the documented removal leaves nothing", func(h *Helm) { removeRelease(h, before) }},
 	} {
 		if !t.Run(step.name, func(t *testing.T) { step.play(h.InTest(s.InTest(t))) }) {
@@ -133,7 +141,32 @@ func installAgain(h *Helm) {
 	h.AwaitRenewed(team, charted, "it works again")
 }
 
+// serveExamples gives the release a portal, and leads the vendors' own host names to the stage.
+func serveExamples(h *Helm, key, cert []byte, pace pace) {
+	h.Make(&corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Namespace: h.System, Name: "vendor-authority"}, Data: map[string]string{"ca-certificates.crt": string(h.Authority)},
+	})
+	arguments := []string{
+		"upgrade", release, h.chart, "--reset-then-reuse-values", "--set", "enableImplicit=true,portal.enabled=true,portal.url=" + portalURL,
+	}
+	for value, content := range map[string]any{
+		"hostAliases":  []any{map[string]any{"ip": h.Address, "hostnames": exampleHosts()}},
+		"volumes":      []any{map[string]any{"name": "authority", "configMap": map[string]string{"name": "vendor-authority"}}},
+		"volumeMounts": []any{map[string]any{"name": "authority", "mountPath": "/etc/ssl/certs", "readOnly": true}},
+	} {
+		text, err := json.Marshal(content)
+		if err != nil {
+			h.TB.Fatal(err)
+		}
+		arguments = append(arguments, "--set-json", value+"="+string(text))
+	}
+	h.Run(arguments...)
+	h.AwaitOperator()
+	examples(h.Stage, key, cert, pace)
+}
+
 func removeRelease(h *Helm, before map[string]bool) {
+	kept := h.credentials(team, "examples")
 	h.Kubectl("delete", "oauthtokens", "--all", "--all-namespaces", "--cascade=foreground", "--timeout="+patience.String())
 	h.Run("uninstall", release)
 	h.Kubectl("delete", "crd", "oauthtokens.tokensync.dev", "--timeout="+patience.String())
@@ -141,7 +174,8 @@ func removeRelease(h *Helm, before map[string]bool) {
 	h.Await(func() string {
 		left := maps.Clone(h.Inventory())
 		maps.DeleteFunc(left, func(object string, _ bool) bool { return before[object] })
-		return cmp.Diff([]string{"Secret team/charted-client"}, slices.Sorted(maps.Keys(left)))
+		maps.DeleteFunc(left, func(object string, _ bool) bool { return scenery(object) })
+		return cmp.Diff(slices.Sorted(maps.Keys(kept)), slices.Sorted(maps.Keys(left)))
 	})
 }
 

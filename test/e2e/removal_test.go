@@ -18,15 +18,9 @@ func removal(s *Stage, before map[string]bool) {
 	for _, pod := range []string{"reader", "keeper"} {
 		s.Remove(team, pod)
 	}
-	kept := map[string]bool{ // the Secrets of the users, and what deletionPolicy Retain keeps
-		"Secret team/" + seeded: true, "Secret team/" + seeded + v1alpha1.StateSecretSuffix: true,
-	}
-	for _, namespace := range []string{team, "examples"} {
-		var secrets corev1.SecretList
-		s.ListIn(namespace, &secrets, client.MatchingLabels{v1alpha1.RoleLabel: v1alpha1.RoleCredentials})
-		for i := range secrets.Items {
-			kept["Secret "+namespace+"/"+secrets.Items[i].Name] = true
-		}
+	kept := s.credentials(team, "examples")
+	for _, retained := range []string{seeded, seeded + v1alpha1.StateSecretSuffix} { // by their deletionPolicy
+		kept["Secret team/"+retained] = true
 	}
 	data := s.Secret(team, seeded).Data
 
@@ -47,6 +41,20 @@ func removal(s *Stage, before map[string]bool) {
 	if !cmp.Equal(data, s.Secret(team, seeded).Data) {
 		s.TB.Error("the Secret that is retained has changed")
 	}
+}
+
+// credentials are the Secrets of the users.
+func (c *Cluster) credentials(namespaces ...string) map[string]bool {
+	c.TB.Helper()
+	kept := map[string]bool{}
+	for _, namespace := range namespaces {
+		var secrets corev1.SecretList
+		c.ListIn(namespace, &secrets, client.MatchingLabels{v1alpha1.RoleLabel: v1alpha1.RoleCredentials})
+		for i := range secrets.Items {
+			kept["Secret "+namespace+"/"+secrets.Items[i].Name] = true
+		}
+	}
+	return kept
 }
 
 // scenery is what the suite itself put up since, and takes no part in the operator's removal.
