@@ -200,6 +200,9 @@ func TestThePageTurnsToTheOtherLabel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if strings.Contains(string(rules), "(namespace, name") {
+		t.Error("a rule joins by the label namespace")
+	}
 	for _, of := range regexp.MustCompile(`.*\$labels\.namespace.*\$labels\.name\b.*`).FindAllString(string(rules), -1) {
 		t.Errorf("a rule says %s", strings.TrimSpace(of))
 	}
