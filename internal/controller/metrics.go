@@ -58,11 +58,12 @@ func registered[C prometheus.Collector](collector C) C {
 func (m *metrics) observe(o *observation, status v1alpha1.OAuthTokenStatus) {
 	now := facts{
 		vendor: o.token.Spec.Vendor, grant: cmp.Or(status.GrantType, string(o.token.Spec.GrantType)),
-		expiration: timeOf(status.ExpiresAt), renewal: timeOf(status.RenewalTime), clientSecretExpiration: clientSecretExpiry(o),
-		ready:                 meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady),
-		authorizationRequired: meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionAuthorizationRequired),
-		suspended:             o.token.Spec.Suspend,
-		rested:                o.token.Spec.Suspend || o.rested && status.ExpiresAt.Equal(o.token.Status.ExpiresAt),
+		issued: timeOf(status.IssuedAt), expiration: timeOf(status.ExpiresAt), renewal: timeOf(status.RenewalTime),
+		clientSecretExpiration: clientSecretExpiry(o),
+		ready:                  meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady),
+		authorizationRequired:  meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionAuthorizationRequired),
+		suspended:              o.token.Spec.Suspend,
+		rested:                 o.token.Spec.Suspend || o.rested && status.ExpiresAt.Equal(o.token.Status.ExpiresAt),
 	}
 	if status.RefreshToken != nil {
 		now.refreshExpiration = timeOf(status.RefreshToken.ExpiresAt)

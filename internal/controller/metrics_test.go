@@ -55,6 +55,7 @@ func TestSeriesOfAnOAuthTokenFollowItsStatusAndGoWithIt(t *testing.T) {
 	}})
 	m.observe(o, status)
 	want := map[string]float64{
+		"tokensync_token_issued_timestamp_seconds":             at(held.IssuedAt),
 		"tokensync_token_expiration_timestamp_seconds":         at(held.ExpiresAt),
 		"tokensync_token_renewal_timestamp_seconds":            at(status.RenewalTime.Time),
 		"tokensync_refresh_token_expiration_timestamp_seconds": at(noon.Add(720 * time.Hour)),

@@ -12,17 +12,17 @@ import (
 
 // facts are what the series of an OAuthToken tell of it.
 type facts struct {
-	vendor, grant, reason                                          string
-	expiration, renewal, refreshExpiration, clientSecretExpiration time.Time // zero: none
-	ready, authorizationRequired, suspended                        bool
-	rested                                                         bool // it has been suspended since its token was issued
+	vendor, grant, reason                                                  string
+	issued, expiration, renewal, refreshExpiration, clientSecretExpiration time.Time // zero: none
+	ready, authorizationRequired, suspended                                bool
+	rested                                                                 bool // it has been suspended since its token was issued
 }
 
 // series are the gauges of all OAuthTokens. They are made when they are read, from a few words for each: gauges that are kept would
 // take two and a half kilobytes.
 type series struct {
-	expiration, renewal, refreshExpiration, clientSecretExpiration *prometheus.Desc
-	ready, authorizationRequired, suspended, info, problem         *prometheus.Desc
+	issued, expiration, renewal, refreshExpiration, clientSecretExpiration *prometheus.Desc
+	ready, authorizationRequired, suspended, info, problem                 *prometheus.Desc
 
 	mu    sync.Mutex
 	known map[types.NamespacedName]facts
@@ -33,6 +33,7 @@ func newSeries() *series {
 		return prometheus.NewDesc("tokensync_"+name, help, append([]string{"namespace", "name"}, labels...), nil)
 	}
 	return &series{
+		issued:                 gauge("token_issued_timestamp_seconds", "When the token in the target Secret was issued."),
 		expiration:             gauge("token_expiration_timestamp_seconds", "When the token in the target Secret ends."),
 		renewal:                gauge("token_renewal_timestamp_seconds", "When the token is due for renewal; absent while spec.suspend is true."),
 		refreshExpiration:      gauge("refresh_token_expiration_timestamp_seconds", "When the refresh token ends."),
@@ -50,7 +51,8 @@ func newSeries() *series {
 // Describe implements prometheus.Collector.
 func (s *series) Describe(descriptions chan<- *prometheus.Desc) {
 	for _, description := range []*prometheus.Desc{
-		s.expiration, s.renewal, s.refreshExpiration, s.clientSecretExpiration, s.ready, s.authorizationRequired, s.suspended, s.info, s.problem,
+		s.issued, s.expiration, s.renewal, s.refreshExpiration, s.clientSecretExpiration,
+		s.ready, s.authorizationRequired, s.suspended, s.info, s.problem,
 	} {
 		descriptions <- description
 	}
@@ -69,6 +71,7 @@ func (s *series) Collect(samples chan<- prometheus.Metric) {
 				samples <- sample{description, who, float64(t.Unix())}
 			}
 		}
+		at(s.issued, f.issued)
 		at(s.expiration, f.expiration)
 		at(s.renewal, f.renewal)
 		at(s.refreshExpiration, f.refreshExpiration)
