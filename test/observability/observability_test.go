@@ -128,7 +128,11 @@ func (p *prometheus) gives(t *testing.T, expression string) {
 	p.awaits(t, expression)
 }
 
-// dashboardQueries are those of all panels, with all namespaces and vendors chosen.
+// labelValues is the query of a variable: the series, and the label whose values can be chosen.
+var labelValues = regexp.MustCompile(`^label_values\((\w+), (\w+)\)$`)
+
+// dashboardQueries are those of all panels, with all namespaces and vendors chosen, and those of the variables. What a panel shows where
+// nothing comes of its query is left out.
 func dashboardQueries(t *testing.T) map[string]string {
 	t.Helper()
 	var dashboard struct {
@@ -139,6 +143,14 @@ func dashboardQueries(t *testing.T) map[string]string {
 				Expr  string `json:"expr"`
 			} `json:"targets"`
 		} `json:"panels"`
+		Templating struct {
+			List []struct {
+				Name       string          `json:"name"`
+				Type       string          `json:"type"`
+				Query      json.RawMessage `json:"query"`
+				Definition string          `json:"definition"`
+			} `json:"list"`
+		} `json:"templating"`
 	}
 	if err := json.Unmarshal(manifest(t, "dashboard.json"), &dashboard); err != nil {
 		t.Fatal(err)
@@ -147,8 +159,24 @@ func dashboardQueries(t *testing.T) map[string]string {
 	queries := map[string]string{}
 	for _, panel := range dashboard.Panels {
 		for _, target := range panel.Targets {
-			queries[panel.Title+" "+target.RefID] = chosen.Replace(target.Expr)
+			queries[panel.Title+" "+target.RefID] = strings.TrimSuffix(chosen.Replace(target.Expr), " or vector(0)")
 		}
+	}
+	for _, variable := range dashboard.Templating.List {
+		if variable.Type != "query" {
+			continue
+		}
+		var asked struct {
+			Query string `json:"query"`
+		}
+		if err := json.Unmarshal(variable.Query, &asked); err != nil || asked.Query != variable.Definition {
+			t.Errorf("variable %s asks %q, and shows %q: %v", variable.Name, asked.Query, variable.Definition, err)
+		}
+		parts := labelValues.FindStringSubmatch(asked.Query)
+		if parts == nil {
+			t.Fatalf("variable %s asks %q", variable.Name, asked.Query)
+		}
+		queries["variable "+variable.Name] = parts[1] + "{" + parts[2] + `!=""}`
 	}
 	if len(queries) < 20 {
 		t.Fatalf("%d queries are all", len(queries))
