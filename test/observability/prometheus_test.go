@@ -129,19 +129,22 @@ func (p *prometheus) query(expression string) ([]sample, error) {
 	return data.Result, err
 }
 
-// metricsToken makes a ServiceAccount that may read metrics, and returns its token.
+// metricsToken makes a ServiceAccount that may read metrics by the ClusterRole that is shipped for that, and returns its token.
 func metricsToken(w *harness.World) string {
 	w.TB.Helper()
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "prometheus", Namespace: w.Namespace}}
-	name := metav1.ObjectMeta{Name: w.Namespace + "-prometheus"}
-	for _, object := range []client.Object{
-		account,
-		&rbacv1.ClusterRole{ObjectMeta: name, Rules: []rbacv1.PolicyRule{{NonResourceURLs: []string{"/metrics"}, Verbs: []string{"get"}}}},
-		&rbacv1.ClusterRoleBinding{
-			ObjectMeta: name, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name.Name},
-			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: account.Name, Namespace: account.Namespace}},
-		},
-	} {
+	const reader = "tokensync-metrics-reader"
+	objects := []client.Object{account}
+	for _, object := range kubetest.Kustomize(w.TB, "default") {
+		if object.GetKind() == "ClusterRole" && object.GetName() == reader {
+			objects = append(objects, object)
+		}
+	}
+	objects = append(objects, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: reader}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: reader},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: account.Name, Namespace: account.Namespace}},
+	})
+	for _, object := range objects {
 		if err := w.Client.Create(context.Background(), object); err != nil {
 			w.TB.Fatal(err)
 		}

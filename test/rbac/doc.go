@@ -8,5 +8,6 @@
 //	needs_test.go       what each rule is for
 //	necessary_test.go   without a rule, what it is for stops; with it again, it works
 //	namespaced_test.go  the installation for one namespace has no right outside of it
+//	elsewhere_test.go   a manager that serves other namespaces than its own has what it needs there
 //	people_test.go      the roles for people
 package rbac

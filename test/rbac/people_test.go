@@ -1,6 +1,7 @@
 package rbac_test
 
 import (
+	"fmt"
 	"testing"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -32,6 +33,9 @@ func TestWhoDeclaresTokensNeedNotReadSecrets(t *testing.T) {
 	core := func(verb, resource, sub string) authorizationv1.ResourceAttributes {
 		return authorizationv1.ResourceAttributes{Verb: verb, Resource: resource, Subresource: sub, Namespace: s.Namespace}
 	}
+	events := func(verb, group string) authorizationv1.ResourceAttributes {
+		return authorizationv1.ResourceAttributes{Verb: verb, Group: group, Resource: "events", Namespace: s.Namespace}
+	}
 	part := func(verb, sub string) authorizationv1.ResourceAttributes {
 		a := tokens(verb)
 		a.Subresource = sub
@@ -42,7 +46,13 @@ func TestWhoDeclaresTokensNeedNotReadSecrets(t *testing.T) {
 		who     []string // those who may
 	}{
 		"read OAuthTokens": {[]authorizationv1.ResourceAttributes{tokens("get"), tokens("list"), tokens("watch")}, []string{editor, viewer}},
-		"read events":      {[]authorizationv1.ResourceAttributes{core("list", "events", "")}, []string{editor, viewer}},
+		"read events": {[]authorizationv1.ResourceAttributes{
+			events("get", ""), events("list", ""), events("watch", ""),
+			events("get", "events.k8s.io"), events("list", "events.k8s.io"), events("watch", "events.k8s.io"),
+		}, []string{editor, viewer}},
+		"write events": {[]authorizationv1.ResourceAttributes{
+			events("create", ""), events("patch", ""), events("delete", ""), events("create", "events.k8s.io"), events("patch", "events.k8s.io"),
+		}, nil},
 		"change OAuthTokens": {
 			[]authorizationv1.ResourceAttributes{tokens("create"), tokens("patch"), tokens("update"), tokens("delete"), tokens("deletecollection")}, []string{editor},
 		},
@@ -64,7 +74,7 @@ func TestWhoDeclaresTokensNeedNotReadSecrets(t *testing.T) {
 				for _, action := range c.actions {
 					harness.Eventually(t, func() string { // the API server learns of roles by a watch
 						if got := s.may("system:serviceaccount:"+s.Namespace+":"+name, action); got != want {
-							return name + " may " + action.Verb + " " + action.Resource + "/" + action.Subresource + ", or may not, against what it is for"
+							return fmt.Sprintf("%s may %s %s/%s of group %q: %v, want %v", name, action.Verb, action.Resource, action.Subresource, action.Group, got, want)
 						}
 						return ""
 					})
@@ -93,7 +103,7 @@ func TestTheClustersOwnRolesTakeWhatIsMeantForThem(t *testing.T) {
 		{"portal", viewer, "view", false},
 		{"portal", viewer, "edit", false},
 		{"default", "tokensync-manager", "admin", false},
-		{"portal", "tokensync-metrics-reader", "view", false},
+		{"portal", metricsReader, "view", false},
 	} {
 		var own rbacv1.ClusterRole
 		if err := s.Client.Get(t.Context(), client.ObjectKey{Name: c.into}, &own); err != nil {

@@ -13,8 +13,12 @@ import (
 	"tokensync.dev/tokensync/internal/kubetest"
 )
 
-// account is the ServiceAccount of the manager.
-const account = "tokensync-manager"
+const (
+	// account is the ServiceAccount of the manager.
+	account = "tokensync-manager"
+	// metricsReader is the role of who reads metrics.
+	metricsReader = "tokensync-metrics-reader"
+)
 
 // role is one of an installation.
 type role struct {
@@ -24,11 +28,14 @@ type role struct {
 	rules       []rule
 }
 
-// rule is one verb for one resource.
-type rule struct{ role, verb, group, resource, name string }
+// rule is one verb for one resource, or for a path that is none's.
+type rule struct{ role, verb, group, resource, name, path string }
 
-// String names a rule as tests do: create secrets, update leases.coordination.k8s.io.
+// String names a rule as tests do: create secrets, update leases.coordination.k8s.io, get /metrics.
 func (r rule) String() string {
+	if r.path != "" {
+		return r.verb + " " + r.path
+	}
 	if r.group == "" {
 		return r.verb + " " + r.resource
 	}
@@ -38,6 +45,9 @@ func (r rule) String() string {
 
 // policy is the rule as RBAC has it.
 func (r rule) policy() rbacv1.PolicyRule {
+	if r.path != "" {
+		return rbacv1.PolicyRule{Verbs: []string{r.verb}, NonResourceURLs: []string{r.path}}
+	}
 	p := rbacv1.PolicyRule{Verbs: []string{r.verb}, APIGroups: []string{r.group}, Resources: []string{r.resource}}
 	if r.name != "" {
 		p.ResourceNames = []string{r.name}
@@ -65,11 +75,16 @@ func takeApart(t *testing.T, object *unstructured.Unstructured) role {
 	}
 	parts := role{name: typed.Name, clusterWide: object.GetKind() == "ClusterRole", labels: typed.Labels}
 	for _, p := range typed.Rules {
-		if slices.Contains(slices.Concat(p.APIGroups, p.Resources, p.Verbs), "*") {
+		if slices.Contains(slices.Concat(p.APIGroups, p.Resources, p.Verbs, p.NonResourceURLs), "*") {
 			t.Errorf("%s grants more than what can be named: %+v", typed.Name, p)
 		}
 		if len(p.ResourceNames) == 0 {
 			p.ResourceNames = []string{""}
+		}
+		for _, path := range p.NonResourceURLs {
+			for _, verb := range p.Verbs {
+				parts.rules = append(parts.rules, rule{role: typed.Name, verb: verb, path: path})
+			}
 		}
 		for _, group := range p.APIGroups {
 			for _, resource := range p.Resources {
@@ -89,7 +104,7 @@ func managersRoles(t *testing.T, folder string) []role {
 	t.Helper()
 	var found []role
 	for _, r := range rolesOf(t, folder) {
-		if !strings.HasPrefix(r.name, "tokensync-oauthtoken-") && r.name != "tokensync-metrics-reader" {
+		if !strings.HasPrefix(r.name, "tokensync-oauthtoken-") && r.name != metricsReader {
 			found = append(found, r)
 		}
 	}

@@ -93,18 +93,11 @@ func (s *site) find(object client.Object, name string) bool {
 	return err == nil
 }
 
-// reader makes a ServiceAccount that may read metrics, and returns its token.
+// reader makes a ServiceAccount that may read metrics by the role for that, and returns its token.
 func (s *site) reader() string {
 	s.t.Helper()
 	s.create(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "prometheus", Namespace: s.Namespace}})
-	name := s.Namespace + "-prometheus"
-	s.create(&rbacv1.ClusterRole{
-		ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: []rbacv1.PolicyRule{{Verbs: []string{"get"}, NonResourceURLs: []string{"/metrics"}}},
-	})
-	s.create(&rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: name}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name},
-		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: "prometheus", Namespace: s.Namespace}},
-	})
+	s.bind(rolesOf(s.t, "default")[metricsReader], "prometheus")
 	return s.AccountToken("prometheus")
 }
 
