@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,8 +60,27 @@ func (v *visit) brings(answer url.Values) {
 	})
 }
 
+// ownVendor gives an OAuthToken a vendor entry of its own, so that what is counted by vendor is counted for it alone.
+func (w *world) ownVendor(route, name string) string {
+	w.t.Helper()
+	vendor, token := "answers-"+route+"-"+name, w.vendor.TokenURL(oauthtest.Generic)
+	entry := fmt.Sprintf("name: %s\ntitle: Answers\ndocumentation: https://docs.acme.example\nendpoints:\n  tokenURL: %s\n  authorizationURL: %s\n"+
+		"clientAuthentication: ClientSecretBasic\nrefreshTokenRotation: Unknown\ngrants:\n  AuthorizationCode: {}\n  Implicit: {}\n",
+		vendor, token, strings.Replace(token, "/token", "/authorize", 1))
+	if err := os.WriteFile(filepath.Join(w.vendors, vendor+".yaml"), []byte(entry), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	return vendor
+}
+
+// authorizations are the attempts of persons that the leader has counted for a vendor, by result. What a browser brings from the vendor's page
+// instead of a code or a token is counted by whoever serves the portal.
+func authorizations(vendor string) map[string]float64 {
+	return seriesOf("tokensync_authorizations_total", "vendor", vendor, "result")
+}
+
 // TestFaultMatrixOfAuthorizationAnswers brings every bad answer to each interactive grant, before there is a token and while one is served:
-// nobody asks the vendor for anything, what is served stays, a new link is shown, and the next person's consent mends it.
+// nobody asks the vendor for anything, nor is to later; what is served stays, a new link is shown, and the next person's consent mends it.
 func TestFaultMatrixOfAuthorizationAnswers(t *testing.T) {
 	t.Parallel()
 	for name, r := range map[string]route{
@@ -69,17 +91,21 @@ func TestFaultMatrixOfAuthorizationAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			clock := fakeTime()
-			w := newWorld(t, withPlatform(withPortal), withClock(clock))
+			w := newIdleWorld(t, withPlatform(withPortal), withClock(clock))
 			answers := badAnswers()
 			if r.grant == v1alpha1.GrantImplicit {
 				maps.Copy(answers, badFragments())
 			}
-			var names []string
-			for bad := range answers {
-				names = append(names, bad)
-				w.interactive(bad, oauthtest.Client{Scopes: []string{"users"}}, func(o *v1alpha1.OAuthToken) { o.Spec.GrantType = r.grant })
+			names, vendors, completed := slices.Sorted(maps.Keys(answers)), map[string]string{}, map[string]float64{}
+			for _, bad := range names {
+				vendors[bad] = w.ownVendor(name, bad)
 			}
-			slices.Sort(names)
+			w.start()
+			for _, bad := range names {
+				w.interactive(bad, oauthtest.Client{Scopes: []string{"users"}}, func(o *v1alpha1.OAuthToken) {
+					o.Spec.GrantType, o.Spec.Vendor = r.grant, vendors[bad]
+				})
+			}
 			used, tokens, served := map[string]oauth.Sensitive{}, map[string]int{}, map[string]string{}
 			if r.served {
 				for _, bad := range names {
@@ -91,6 +117,7 @@ func TestFaultMatrixOfAuthorizationAnswers(t *testing.T) {
 					w.awaitReady(bad, metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
 					served[bad] = w.secret(bad).ResourceVersion
 				}
+				completed["Completed"]++
 				w.settled()
 				w.pass(clock, 50*time.Minute, names...)
 			}
@@ -115,7 +142,11 @@ func TestFaultMatrixOfAuthorizationAnswers(t *testing.T) {
 				if !r.served && w.exists(bad) {
 					t.Errorf("%s: there is a target Secret without a token", bad)
 				}
+				if diff := cmp.Diff(completed, authorizations(vendors[bad])); diff != "" {
+					t.Errorf("%s: authorizations in the metrics (-want +got):\n%s", bad, diff)
+				}
 			}
+			completed["Completed"]++
 			for _, bad := range names {
 				v := w.setOut(bad, used[bad])
 				v.comesBack(v.consents())
@@ -127,6 +158,9 @@ func TestFaultMatrixOfAuthorizationAnswers(t *testing.T) {
 					}
 					return ""
 				})
+				if diff := cmp.Diff(completed, authorizations(vendors[bad])); diff != "" {
+					t.Errorf("%s: authorizations in the metrics after the next consent (-want +got):\n%s", bad, diff)
+				}
 			}
 		})
 	}
@@ -149,6 +183,9 @@ func (w *world) checkRefused(name string, r route) {
 	slices.Sort(standing)
 	if diff := cmp.Diff(want, standing); diff != "" {
 		w.t.Errorf("%s: conditions (-want +got):\n%s", name, diff)
+	}
+	if failures := token.Status.Failures; failures != nil {
+		w.t.Errorf("%s: no request has failed, and status has a next attempt: %+v", name, failures)
 	}
 	if got := w.gauge("tokensync_token_ready", name); got != map[bool]float64{true: 1}[r.served] {
 		w.t.Errorf("%s: token_ready is %g", name, got)

@@ -87,10 +87,14 @@ func (g *grid) checkUntouched(name string) {
 	}
 }
 
+// lastTenthBegins is how long after the mishap a tenth of the served token's life remains: of an hour, 45 minutes of which had passed.
+const lastTenthBegins = 9 * time.Minute
+
 // moments are when, after the mishap, it is looked whose next request has come: just before and just after each pause of the table.
 func moments() []time.Duration {
 	return []time.Duration{
-		3 * time.Second, 7 * time.Second, 53 * time.Second, 67 * time.Second, 89 * time.Second, 100 * time.Second,
+		3 * time.Second, 7 * time.Second, 26 * time.Second, 34 * time.Second, 53 * time.Second, 67 * time.Second, 89 * time.Second, 100 * time.Second,
+		lastTenthBegins - time.Second, lastTenthBegins + time.Second,
 		59*time.Minute + 59*time.Second, 67 * time.Minute, 6*time.Hour - time.Second, 6*time.Hour + 11*time.Minute,
 	}
 }
@@ -124,8 +128,8 @@ func (g *grid) liveOn(r route, all map[string]mishap, struck time.Time, requests
 func (g *grid) checkMoment(r route, name string, want fate, moment time.Duration, before int) bool {
 	g.t.Helper()
 	least, most := want.least, want.most
-	if want.lastTenth { // of an hour, 45 minutes of which had passed
-		least, most = 9*time.Minute, 9*time.Minute
+	if want.lastTenth {
+		least, most = lastTenthBegins, lastTenthBegins
 	}
 	made := g.tokens(name) - before
 	switch {

@@ -26,7 +26,7 @@ type mishap struct {
 	reason  string
 	fault   oauthtest.Fault
 	network string        // the failure lies before the vendor: refused, tls, or dns
-	pause   time.Duration // that the vendor asks for
+	pause   time.Duration // that the vendor asks for; 0: none is named
 	clear   bool          // the answer proves that nothing was issued or spent
 	acted   bool          // the vendor had issued a token, and spent what was sent
 	rest    bool          // the answer holds the refresh token that it issued with it
@@ -57,6 +57,7 @@ func mishaps() map[string]mishap {
 		"429-seconds": {class: throttled, fault: oauthtest.TooManyRequests(oauthtest.InSeconds(90)), pause: 90 * time.Second, clear: true},
 		"429-date":    {class: throttled, fault: oauthtest.TooManyRequests(oauthtest.AtDate(90 * time.Second)), pause: 90 * time.Second, clear: true},
 		"503-seconds": {class: throttled, fault: oauthtest.Unavailable(oauthtest.InSeconds(90)), pause: 90 * time.Second, clear: true},
+		"429":         {class: throttled, fault: oauthtest.TooManyRequests(nil), clear: true},
 		"429-no-end":  {class: throttled, fault: oauthtest.TooManyRequests(oauthtest.InSeconds(1 << 30)), pause: time.Hour, clear: true},
 
 		"html":         {class: malformed, fault: oauthtest.HTMLPage()},
@@ -66,7 +67,13 @@ func mishaps() map[string]mishap {
 		"over-1-mib":   {class: malformed, fault: oauthtest.HugeBody(1 << 20), acted: true},
 		"token-type":   {class: malformed, fault: oauthtest.Member("token_type", `"mac"`), acted: true, rest: true},
 		"born-expired": {class: malformed, fault: oauthtest.Member("expires_in", `-5`), acted: true, rest: true},
-		"redirect":     {class: malformed, fault: oauthtest.Redirect(307, "/generic/oauth2/token")},
+		"redirect-301": {class: malformed, fault: oauthtest.Redirect(301, "/generic/oauth2/token")},
+		"redirect-302": {class: malformed, fault: oauthtest.Redirect(302, "/generic/oauth2/token")},
+		"redirect-307": {class: malformed, fault: oauthtest.Redirect(307, "/generic/oauth2/token")},
+		"403-page":     {class: malformed, fault: oauthtest.Status(403, "text/html", "<p>no way</p>")},
+		"404":          {class: malformed, fault: oauthtest.Status(404, "text/plain", "no such page")},
+
+		"403": {class: rejected, reason: v1alpha1.ReasonAccessDenied, fault: oauthtest.Status(403, "text/plain", "")},
 	}
 	for code, reason := range map[string]string{
 		"invalid_client": v1alpha1.ReasonInvalidClient, "invalid_grant": v1alpha1.ReasonInvalidGrant, "invalid_scope": v1alpha1.ReasonInvalidScope,
@@ -137,8 +144,10 @@ func (r route) after(m mishap) fate {
 	case m.rest && (r.code || r.refreshes): // what was spent is replaced
 	case r.code && m.pause > 10*time.Minute: // a code is worth nothing by then
 		f.least, f.most = 0, 0
-	case r.code && m.class == throttled: // this vendor's codes live for a minute
-		f.vain = v1alpha1.ReasonInvalidGrant
+	case r.code && m.class == throttled:
+		if m.pause > time.Minute { // this vendor's codes live for that long
+			f.vain = v1alpha1.ReasonInvalidGrant
+		}
 	case r.code && m.sent(): // a code is sent once
 		person, f.least, f.most = true, 0, 0
 		if m.class != rejected { // that would end by itself, and the code is lost
@@ -182,6 +191,9 @@ func (r route) after(m mishap) fate {
 func pauseAfter(c class, asked time.Duration) (least, most time.Duration) {
 	switch c {
 	case throttled:
+		if asked == 0 {
+			return 27 * time.Second, 33 * time.Second
+		}
 		return asked, asked + asked/10
 	case rejected:
 		return 6 * time.Hour, 6*time.Hour + 10*time.Minute
