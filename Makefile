@@ -139,9 +139,22 @@ gitops: ## Ask a real Argo CD in a real cluster (ARGOCD_LAB=script, LAB=script o
 e2e-cluster: ## Run the image in real clusters: by the script LAB, or a cluster of yours by KUBECONFIG (test/e2e/doc.go tells all)
 	@$(WITH_CONTROL_PLANE); cd test && go test -tags=cluster -count=1 -timeout=60m -parallel=3 -v -run='$(RUN)' ./e2e
 
+# The tests of internal/controller that bring faults, in the order of the section Faults of docs/testing.md: a test of test/docs compares the two.
+FAULTS := TestFaultMatrix TestFaultMatrixOfAuthorizationAnswers \
+  TestARefreshTokenSurvivesAnAPIServerThatIsAwayAndTheManagersStop TestNothingIsSentWhereTheIntentCanNotBeWritten \
+  TestAStatusThatCantBeWrittenMakesNoHotLoop TestATokenThatCanNotBeWrittenIsKeptUntilItCan TestReadyEndsWithTheTokenAlthoughTheTargetCanNotBeWritten \
+  TestATargetWhoseAnswerIsLostIsNoFight TestAnIntentWhoseAnswerIsLostIsNoDoubt TestACodeWhoseIntentsAnswerIsLostIsSent \
+  TestAnAssertionWhoseIntentsAnswerIsLostIsSent \
+  TestAConflictDoesNotLoseARefreshToken TestATokenLandsAlthoughSomebodyEditsTheTargetMeanwhile \
+  TestACacheThatIsBehindCostsNoSecondRequest TestACacheThatIsBehindHasNothingRevokedTwice \
+  TestAWebhookThatUndoesEachRepairIsNotFoughtWithoutEnd TestAWebhookThatSpoilsTheTokenCostsFewerAndFewerRequests \
+  TestARenewalWhoseWriteIsRefusedIsKeptAndWrittenLater TestAStateSecretThatIsRefusedIsToldOf TestAFormerTargetThatCanNotBeDeletedDelaysNoRenewal \
+  TestNothingIsRequestedWhereAQuotaLeavesNoPlace TestNothingIsRequestedInANamespaceThatIsBeingDeleted \
+  TestAClockThatJumpsCostsFewRequests TestAClockThatIsCorrectedKeepsNoAnswerFromTheTarget TestAnIntentOfAClockThatWasAheadDoesNotHoldForHours
+
 .PHONY: faults
-faults: ## Bring every failure of a vendor on every grant, and take the manager's cluster, vendor and life away (about ten minutes)
-	@$(WITH_CONTROL_PLANE); go test -count=1 -timeout=15m -run='^TestFaultMatrix$$' ./internal/controller
+faults: ## Bring every failure of a vendor on every grant, and take the manager's cluster, vendor and life away (about a quarter of an hour)
+	@$(WITH_CONTROL_PLANE); tests='$(FAULTS)'; go test -count=1 -timeout=20m -run="^($${tests// /|})$$" ./internal/controller
 	@$(WITH_CONTROL_PLANE); cd test && go test -count=1 -timeout=20m -parallel=8 ./faults/...
 
 .PHONY: fuzz
