@@ -50,21 +50,34 @@ func (c *Cluster) Each(first, end int, do func(ctx context.Context, i int) error
 
 // Declare makes the ith OAuthToken, with a client of its own at the vendor.
 func (c *Cluster) Declare(ctx context.Context, namespace string, v *Vendor, i int, lifetime time.Duration) error {
-	return c.declare(ctx, namespace, v, i, lifetime, v1alpha1.GrantClientCredentials)
+	return c.declare(ctx, namespace, v, i, lifetime, func(*v1alpha1.OAuthToken) {})
 }
 
 // DeclareSeeded is Declare for one that begins with a refresh token obtained elsewhere, of which each can be used once.
 func (c *Cluster) DeclareSeeded(ctx context.Context, namespace string, v *Vendor, i int, lifetime time.Duration) error {
-	return c.declare(ctx, namespace, v, i, lifetime, v1alpha1.GrantRefreshToken)
+	return c.declare(ctx, namespace, v, i, lifetime, func(o *v1alpha1.OAuthToken) { o.Spec.GrantType, o.Spec.Scopes = v1alpha1.GrantRefreshToken, nil })
 }
 
-func (c *Cluster) declare(ctx context.Context, namespace string, v *Vendor, i int, lifetime time.Duration, grant v1alpha1.GrantType) error {
+// DeclareApart is Declare for one with a token endpoint of its own: a pause that the vendor asks it for holds for no other.
+func (c *Cluster) DeclareApart(ctx context.Context, namespace string, v *Vendor, i int, lifetime time.Duration) error {
+	return c.declare(ctx, namespace, v, i, lifetime, func(o *v1alpha1.OAuthToken) { o.Spec.Endpoints.TokenURL += v1alpha1.URL("?name=" + o.Name) })
+}
+
+func (c *Cluster) declare(ctx context.Context, namespace string, v *Vendor, i int, lifetime time.Duration, change func(*v1alpha1.OAuthToken)) error {
 	name := Name(i)
 	id := ID(namespace, name)
+	token := &v1alpha1.OAuthToken{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec: v1alpha1.OAuthTokenSpec{
+			Vendor: "generic", GrantType: v1alpha1.GrantClientCredentials, Scopes: []v1alpha1.Scope{"orders"},
+			CredentialsSecretRef: v1alpha1.SecretReference{Name: name + "-client"},
+			Endpoints:            &v1alpha1.Endpoints{TokenURL: v1alpha1.URL(v.Endpoint())},
+		},
+	}
+	change(token)
 	credentials := map[string]string{"client_id": id, "client_secret": "secret-of-" + id}
-	scopes := []v1alpha1.Scope{"orders"}
-	if seed := v.register(id, lifetime, grant == v1alpha1.GrantRefreshToken); seed != "" {
-		credentials["refresh_token"], scopes = seed, nil
+	if seed := v.register(id, lifetime, token.Spec.GrantType == v1alpha1.GrantRefreshToken); seed != "" {
+		credentials["refresh_token"] = seed
 	}
 	err := c.Create(ctx, &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
@@ -77,14 +90,7 @@ func (c *Cluster) declare(ctx context.Context, namespace string, v *Vendor, i in
 	if err != nil {
 		return err
 	}
-	return c.Create(ctx, &v1alpha1.OAuthToken{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
-		Spec: v1alpha1.OAuthTokenSpec{
-			Vendor: "generic", GrantType: grant, Scopes: scopes,
-			CredentialsSecretRef: v1alpha1.SecretReference{Name: name + "-client"},
-			Endpoints:            &v1alpha1.Endpoints{TokenURL: v1alpha1.URL(v.Endpoint())},
-		},
-	})
+	return c.Create(ctx, token)
 }
 
 // DeclareMany makes the OAuthTokens from first up to end.

@@ -5,12 +5,14 @@ import (
 	"io"
 	"log"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,6 +28,7 @@ type Vendor struct {
 
 	http  *httptest.Server
 	delay time.Duration
+	shut  atomic.Bool
 
 	mu       sync.Mutex
 	arrivals []Arrival
@@ -51,6 +54,7 @@ func StartVendor(tb testing.TB, delay time.Duration, options ...oauthtest.Option
 	v := &Vendor{Server: oauthtest.New(append([]oauthtest.Option{oauthtest.WithHistory(1)}, options...)...), delay: delay}
 	v.http = httptest.NewUnstartedServer(http.HandlerFunc(v.serve))
 	v.http.Config.ErrorLog = log.New(io.Discard, "", 0)
+	v.http.Listener = door{v.http.Listener, &v.shut}
 	v.http.StartTLS()
 	tb.Cleanup(v.http.Close)
 	v.Authority = filepath.Join(tb.TempDir(), "vendor.pem")
@@ -84,6 +88,30 @@ func (v *Vendor) Away(away bool) {
 		return
 	}
 	v.answer(func() int { return http.StatusServiceUnavailable })
+}
+
+// Shut resets every new connection before anything is read from it, until it is called with false. Those that stand go on.
+func (v *Vendor) Shut(shut bool) { v.shut.Store(shut) }
+
+// door is a listener that can be shut.
+type door struct {
+	net.Listener
+
+	shut *atomic.Bool
+}
+
+// Accept implements net.Listener.
+func (d door) Accept() (net.Conn, error) {
+	for {
+		connection, err := d.Listener.Accept()
+		if err != nil || !d.shut.Load() {
+			return connection, err
+		}
+		if tcp, isTCP := connection.(*net.TCPConn); isTCP {
+			_ = tcp.SetLinger(0) // a reset, and not an end in good order
+		}
+		_ = connection.Close()
+	}
 }
 
 // Limit answers 429 to all above so many requests a second.

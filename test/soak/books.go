@@ -1,7 +1,9 @@
 package soak
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"tokensync.dev/tokensync/internal/oauth/oauthtest"
@@ -10,74 +12,99 @@ import (
 
 // books are all that is known of a run, by ID.
 type books struct {
-	requests map[string][]oauthtest.Request
+	requests map[string][]oauthtest.Request // in the order of their answers
+	stored   map[string]string              // refresh tokens as the state Secrets have them
+	isLive   func(refreshToken string) bool // by the vendor's word
+	pauses   map[string]time.Duration       // that the vendor asks a client for when it answers 429, where they are long
 	alone    []span
-	kills    []time.Time
+	kills    []span
+	away     []span
 }
 
-func newBooks(v *fleet.Vendor, c *chaos) *books {
-	b := &books{requests: map[string][]oauthtest.Request{}, alone: c.alone, kills: c.kills}
+func newBooks(v *fleet.Vendor, c *chaos, stored map[string]string, pauses map[string]time.Duration) *books {
+	b := &books{
+		requests: map[string][]oauthtest.Request{}, stored: stored, isLive: v.RefreshTokenIsLive, pauses: pauses,
+		alone: c.alone, kills: c.kills, away: c.shut(),
+	}
 	for _, r := range v.Requests() {
 		b.requests[r.ClientID] = append(b.requests[r.ClientID], r)
 	}
 	return b
 }
 
-// slack is what whole seconds and a busy machine may add.
-const slack = 3 * time.Second
+const (
+	// slack is what whole seconds and a busy machine may add.
+	slack = 3 * time.Second
+	// slowness is by how much an answer is slow.
+	slowness = 3 * time.Second
+)
 
 // expiredInPeace tells why a served token should not have expired before it was replaced; "": it did not, or there was a reason for it.
 func (b *books) expiredInPeace(r fleet.Replaced) string {
-	end := r.Token.ExpiresAt
+	issued, end := r.Token.IssuedAt, r.Token.ExpiresAt
 	if !r.At.After(end.Add(slack)) {
 		return ""
 	}
-	life := end.Sub(r.Token.IssuedAt)
-	if b.hasFailed(r.ID, end.Add(-life/4), end) || b.wasAlone(end) {
+	life := end.Sub(issued)
+	if b.hasFailed(r.ID, end.Add(-life/4), end) || b.wasPaused(r.ID, issued, end) || lasted(b.alone, end) || lasted(b.away, end) {
 		return ""
 	}
 	return fmt.Sprintf("%s: the token issued at %s with a life of %s was replaced %s after its end", r.ID,
-		r.Token.IssuedAt.Format(time.TimeOnly), life, r.At.Sub(end).Round(time.Second))
+		issued.Format(time.TimeOnly), life, r.At.Sub(end).Round(time.Second))
 }
 
 // failed tells whether a client got no token, or could not know that there was one. A slow answer is one all the same.
-func failed(r oauthtest.Request) bool { return r.Fault != "" && r.Fault != "slow" }
+func failed(r oauthtest.Request) bool { return r.Fault != "" && !isSlow(r) }
+
+func isSlow(r oauthtest.Request) bool { return r.Fault == "slow" }
 
 // hasFailed tells whether the vendor has failed a client within a time.
 func (b *books) hasFailed(id string, from, to time.Time) bool {
-	for _, r := range b.requests[id] {
-		if failed(r) && !r.Time.Before(from.Add(-slack)) && !r.Time.After(to.Add(slack)) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(b.requests[id], func(r oauthtest.Request) bool {
+		return failed(r) && !r.Time.Before(from.Add(-slack)) && !r.Time.After(to.Add(slack))
+	})
 }
 
-// wasAlone tells whether nobody led up to shortly before a token's end.
-func (b *books) wasAlone(end time.Time) bool {
-	for _, s := range b.alone {
-		if !s.from.After(end) && s.to.Add(slack+slack).After(end) {
-			return true
-		}
-	}
-	return false
+// wasPaused tells whether the vendor had asked a client, while a token was served, to wait until its end or longer.
+func (b *books) wasPaused(id string, issued, end time.Time) bool {
+	return slices.ContainsFunc(b.requests[id], func(r oauthtest.Request) bool {
+		return r.Fault == "too many requests" && r.Time.After(issued) && r.Time.Add(b.pauses[id]).After(end.Add(-slack))
+	})
 }
 
-// mayHaveLost tells whether an answer with a refresh token may have been lost to the manager: the vendor acted and spoiled its answer, or the
-// manager was killed about then.
-func (b *books) mayHaveLost(id string) bool {
-	for _, r := range b.requests[id] {
-		if r.Outcome != oauthtest.Issued {
-			continue
-		}
-		if failed(r) {
-			return true
-		}
-		for _, kill := range b.kills {
-			if d := kill.Sub(r.Time); d > -slack && d < 2*slack {
-				return true
-			}
+// lasted tells whether one of some spans went on until shortly before a token's end.
+func lasted(spans []span, end time.Time) bool {
+	return slices.ContainsFunc(spans, func(s span) bool { return s.touches(end.Add(-2*slack), end) })
+}
+
+// isLost tells whether the refresh token that is kept is good no more, or none is kept.
+func (b *books) isLost(id string) bool { return !b.isLive(b.stored[id]) }
+
+// hadToBeLost tells whether nobody can have kept a client's newest refresh token, since the answer that brought it was spoilt, or the manager was
+// killed before it can have been written. What is kept then, or was given up when the vendor refused it, is the one that was spent for it: one
+// that is older still was lost by the manager.
+func (b *books) hadToBeLost(id string) bool {
+	var newest *oauthtest.Request
+	refused := ""
+	for i, r := range b.requests[id] {
+		switch r.Outcome {
+		case oauthtest.Issued:
+			newest = &b.requests[id][i]
+		case "invalid_grant":
+			refused = sentBy(r)
 		}
 	}
-	return false
+	return newest != nil && sentBy(*newest) == cmp.Or(b.stored[id], refused) && (failed(*newest) || b.killedAmid(*newest))
+}
+
+// sentBy is the refresh token that a request was to spend.
+func sentBy(r oauthtest.Request) string { return r.Form().Get("refresh_token") }
+
+// killedAmid tells whether the leader was killed after a request had left, and before what the answer brought was surely written.
+func (b *books) killedAmid(r oauthtest.Request) bool {
+	written := r.Time.Add(slack)
+	if isSlow(r) {
+		written = written.Add(slowness)
+	}
+	return slices.ContainsFunc(b.kills, func(kill span) bool { return kill.touches(r.Time, written) })
 }

@@ -3,6 +3,8 @@ package soak
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -12,8 +14,11 @@ import (
 	"tokensync.dev/tokensync/test/fleet"
 )
 
-// span is a time in which nobody led.
+// span is a time in which something was so.
 type span struct{ from, to time.Time }
+
+// touches tells whether a span and another one have a moment in common.
+func (s span) touches(from, to time.Time) bool { return !s.from.After(to) && !s.to.Before(from) }
 
 // chaos ends, stops and replaces managers.
 type chaos struct {
@@ -21,9 +26,12 @@ type chaos struct {
 	vendor   *fleet.Vendor
 	dice     *rand.Rand
 	managers []*fleet.Manager
-	kills    []time.Time // by kill -9: only then may an answer that was received be lost
-	alone    []span
+	kills    []span // of the leader, by kill -9: only then may an answer that was received be lost
+	alone    []span // nobody led
 	counts   map[string]int
+
+	mu   sync.Mutex
+	away []span // new connections to the vendor were reset
 }
 
 func (c *chaos) start() { c.managers = append(c.managers, c.cluster.RunManager(c.vendor)) }
@@ -33,7 +41,7 @@ func (c *chaos) run(end time.Time) {
 	for time.Now().Before(end) {
 		time.Sleep(time.Duration(10+c.dice.IntN(20)) * time.Second)
 		i := c.dice.IntN(len(c.managers))
-		before, began := c.holder(), time.Now()
+		before, began, killed := c.holder(), time.Now(), time.Time{}
 		what := []string{"SIGTERM", "kill -9", "SIGSTOP for 25 s"}[c.dice.IntN(3)]
 		c.counts[what]++
 		switch victim := c.managers[i]; what {
@@ -41,8 +49,8 @@ func (c *chaos) run(end time.Time) {
 			victim.Stop()
 			c.managers[i] = c.cluster.RunManager(c.vendor)
 		case "kill -9":
-			c.kills = append(c.kills, began)
 			victim.Kill()
+			killed = time.Now()
 			c.managers[i] = c.cluster.RunManager(c.vendor)
 		default:
 			victim.Signal(syscall.SIGSTOP)
@@ -53,8 +61,35 @@ func (c *chaos) run(end time.Time) {
 				c.managers[i] = c.cluster.RunManager(c.vendor)
 			}
 		}
-		c.awaitLeader(before, began)
+		if led := c.awaitLeader(before, began); led && !killed.IsZero() {
+			c.kills = append(c.kills, span{began, killed})
+		}
 	}
+}
+
+// slam shuts the vendor's door for 2 s now and then, until it is told to end. The dice are its own, since it runs beside all else.
+func (c *chaos) slam(dice *rand.Rand, end <-chan struct{}) {
+	for {
+		select {
+		case <-end:
+			return
+		case <-time.After(time.Duration(40+dice.IntN(40)) * time.Second):
+		}
+		from := time.Now()
+		c.vendor.Shut(true)
+		time.Sleep(2 * time.Second)
+		c.vendor.Shut(false)
+		c.mu.Lock()
+		c.away = append(c.away, span{from, time.Now()})
+		c.mu.Unlock()
+	}
+}
+
+// shut are the times in which new connections to the vendor were reset.
+func (c *chaos) shut() []span {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.away)
 }
 
 // lease tells who leads, and until when.
@@ -75,8 +110,8 @@ func (c *chaos) holder() string {
 	return holder
 }
 
-// awaitLeader waits until somebody leads who renews the lease, and notes for how long nobody may have.
-func (c *chaos) awaitLeader(before string, began time.Time) {
+// awaitLeader waits until somebody leads who renews the lease, notes for how long nobody may have, and tells whether it is another one.
+func (c *chaos) awaitLeader(before string, began time.Time) (changed bool) {
 	for {
 		now, first := c.lease()
 		time.Sleep(2500 * time.Millisecond) // more than the pause between two renewals of a lease
@@ -87,7 +122,7 @@ func (c *chaos) awaitLeader(before string, began time.Time) {
 		if now != before {
 			c.alone = append(c.alone, span{from: began, to: time.Now()})
 		}
-		return
+		return now != before
 	}
 }
 

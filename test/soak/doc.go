@@ -3,6 +3,7 @@
 //
 //	soak_test.go    the run               chaos.go    what befalls the managers
 //	books.go        what may not be, of served tokens and of refresh tokens
+//	books_test.go   the books are read rightly
 //
 // Settings, by environment: SOAK_TOKENS (1000), SOAK_TIME (10m), SOAK_SEED (1).
 package soak
