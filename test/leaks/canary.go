@@ -25,7 +25,8 @@ const (
 	Assertion    Kind = "assertion"
 	RefreshToken Kind = "refresh token"
 	AccessToken  Kind = "access token"
-	IDToken      Kind = "ID token"
+	IDToken      Kind = "ID token" // by its signature
+	Claims       Kind = "claims of an ID token"
 	Code         Kind = "code"
 	Verifier     Kind = "code verifier"
 	State        Kind = "state"
@@ -93,15 +94,30 @@ func (c *Canaries) Count(kind Kind) int {
 	return c.kinds[kind]
 }
 
-// Find names the secrets that a text holds, but for those of kinds that are meant to be there.
-func (c *Canaries) Find(text []byte, meant ...Kind) []string {
+// Meant tells whether a secret of a kind, and of somebody, is meant to be in a place.
+type Meant func(kind Kind, about string) bool
+
+// Any are secrets of some kinds, whose ever they are.
+func Any(kinds ...Kind) Meant {
+	return func(kind Kind, _ string) bool { return slices.Contains(kinds, kind) }
+}
+
+// Of are secrets of some kinds that are one OAuthToken's. Claims are nobody's own: other ID tokens of the vendor state most of them, too.
+func Of(owner string, kinds ...Kind) Meant {
+	return func(kind Kind, about string) bool {
+		return (about == owner || kind == Claims) && slices.Contains(kinds, kind)
+	}
+}
+
+// Find names the secrets that a text holds, but for those that are meant to be there.
+func (c *Canaries) Find(text []byte, meant Meant) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var found []string
 	told := map[*secret]bool{} // one place of it is enough
 	for i := 0; i+anchor <= len(text); i++ {
 		for _, n := range c.needles[string(text[i:i+anchor])] {
-			if bytes.HasPrefix(text[i:], []byte(n.text)) && !slices.Contains(meant, n.secret.kind) && !told[n.secret] {
+			if bytes.HasPrefix(text[i:], []byte(n.text)) && !meant(n.secret.kind, n.secret.about) && !told[n.secret] {
 				told[n.secret] = true
 				found = append(found, fmt.Sprintf("the %s of %s (%s) at byte %d: ...%s[HERE]...", n.secret.kind, n.secret.about, n.form, i, before(text, i)))
 			}
@@ -124,8 +140,7 @@ func pieces(kind Kind, value string) []string {
 	case kind == Assertion:
 		return slices.Concat(windows(value[len(value)/3:]), windows(signatureOf(value)))
 	case kind == IDToken && strings.Count(value, ".") == 2:
-		parts := strings.Split(value, ".")
-		return slices.Concat(windows(parts[1][len(parts[1])/2:]), windows(parts[2]))
+		return windows(value[strings.LastIndex(value, ".")+1:])
 	}
 	return windows(value)
 }

@@ -40,12 +40,32 @@ func TestASecretIsFoundInEveryForm(t *testing.T) {
 	} {
 		canaries := NewCanaries()
 		canaries.Add(Credential, "orders", secret)
-		found := canaries.Find([]byte(text))
+		found := canaries.Find([]byte(text), Any())
 		if len(found) == 0 || !strings.HasPrefix(found[0], "the credential of orders (") {
 			t.Errorf("%s: found %q", form, found)
 		}
-		if found := canaries.Find([]byte(text), Credential); len(found) != 0 {
+		if found := canaries.Find([]byte(text), Any(Credential)); len(found) != 0 {
 			t.Errorf("%s: found where it is meant to be: %q", form, found)
+		}
+	}
+}
+
+func TestASecretIsMeantForItsOwnerAlone(t *testing.T) {
+	canaries, token := NewCanaries(), unspeakable()
+	canaries.Add(AccessToken, "orders", token)
+	for about, c := range map[string]struct {
+		meant Meant
+		found bool
+	}{
+		"in its owner's target Secret":     {Of("orders", AccessToken, IDToken), false},
+		"in another's target Secret":       {Of("claims", AccessToken, IDToken), true},
+		"in its owner's state Secret":      {Of("orders", RefreshToken), true},
+		"where every token may be":         {Any(AccessToken), false},
+		"where nothing secret is meant":    {Any(), true},
+		"where other secrets may be found": {Any(Ticket, State), true},
+	} {
+		if found := canaries.Find([]byte("token="+token), c.meant); (len(found) > 0) != c.found {
+			t.Errorf("%s: found %q", about, found)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package leaks
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -33,7 +34,7 @@ func (s sent) all() string {
 
 // secret is the one value that matters most.
 func (s sent) secret() string {
-	for _, name := range []string{"refresh_token", "code", "assertion", "password", "client_secret"} {
+	for _, name := range []string{"token", "refresh_token", "code", "assertion", "password", "client_secret"} {
 		if value := s.form.Get(name); value != "" {
 			return value
 		}
@@ -158,3 +159,68 @@ func member(pairs ...string) string {
 }
 
 func quoted(text string) string { return `"` + inJSON(text) + `"` }
+
+// Issuing answers every request with a token, whatever it brings.
+func (c *Canaries) Issuing(name string) *Echo {
+	return &Echo{instead: func(w http.ResponseWriter, _ *http.Request, _ sent) {
+		token := rand.Text() + rand.Text()
+		c.Add(AccessToken, name, token)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"access_token":"` + token + `","token_type":"Bearer","expires_in":3600}`))
+	}}
+}
+
+// Callbacks are the ways, by name, in which the vendor's page can send a browser back with what is secret in the wrong place.
+func Callbacks() map[string]*Echo {
+	all := map[string]*Echo{
+		"error-is-secret": back(func(q url.Values, secret string) { q.Set("error", secret) }),
+		"link-is-secret": back(func(q url.Values, secret string) {
+			q.Set("error", "invalid_scope")
+			q.Set("error_uri", "https://"+secret)
+		}),
+		"issuer-is-secret": back(func(q url.Values, secret string) { q.Set("iss", "https://"+secret) }),
+		"state-is-secret":  back(func(q url.Values, secret string) { q.Set("state", secret) }),
+		"state-and-more":   back(func(q url.Values, secret string) { q.Set("state", q.Get("state")+secret) }),
+		"two-states":       back(func(q url.Values, secret string) { q.Add("state", secret) }),
+		"two-answers":      back(func(q url.Values, secret string) { q.Add("code", secret); q.Add("access_token", secret) }),
+		"odd-type-is-secret": back(func(q url.Values, secret string) {
+			q.Set("token_type", secret)
+			q.Set("expires_in", secret)
+			q.Del("code")
+		}),
+		"error-beside-a-secret": back(func(q url.Values, _ string) { q.Set("error", "server_error"); q.Set("error_description", "beside it") }),
+	}
+	for _, code := range []string{
+		"invalid_request", "unauthorized_client", "access_denied", "unsupported_response_type", "invalid_scope", "server_error", "temporarily_unavailable",
+		"login_required", "a_word_of_its_own",
+	} {
+		all[strings.ReplaceAll(code, "_", "-")] = back(func(q url.Values, secret string) {
+			q.Set("error", code)
+			q.Set("error_description", "state "+q.Get("state")+" secret "+secret)
+			q.Del("code")
+			q.Del("access_token")
+		})
+	}
+	return all
+}
+
+// back changes what the browser brings back. The secret is the code or the access token that the vendor's page gave.
+func back(change func(q url.Values, secret string)) *Echo {
+	return &Echo{spoil: func(w http.ResponseWriter, answer *httptest.ResponseRecorder, _ sent) {
+		to, err := url.Parse(answer.Header().Get("Location"))
+		if err != nil {
+			panic(err)
+		}
+		if given, err := url.ParseQuery(to.Fragment); err == nil && to.Fragment != "" {
+			change(given, given.Get("access_token"))
+			to.Fragment, to.RawFragment = "", ""
+			w.Header().Set("Location", to.String()+"#"+given.Encode())
+		} else {
+			given := to.Query()
+			change(given, given.Get("code"))
+			to.RawQuery = given.Encode()
+			w.Header().Set("Location", to.String())
+		}
+		w.WriteHeader(http.StatusFound)
+	}}
+}

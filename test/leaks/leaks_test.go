@@ -28,7 +28,9 @@ func TestNothingSecretLeavesItsPlace(t *testing.T) {
 			s := SetStage(t, flags...)
 			first := s.failFirst()
 			s.renewInVain()
+			s.revokeInVain()
 			s.consentInVain()
+			s.comeBackInVain()
 			s.Until(first, failed)
 			s.enough(t)
 			s.reports(t)
@@ -56,8 +58,11 @@ func (s *Stage) renewInVain() {
 	s.TB.Helper()
 	ways := map[string]*Echo{}
 	for way, echo := range Echoes() {
-		for _, grant := range []string{machine, password, saml, seed} {
+		for _, grant := range []string{machine, password, refreshed, saml, assertion, seed} {
 			name := grant + "-again-" + strings.ToLower(way)
+			if grant == assertion {
+				s.Vendor.Strike(name, s.Canaries.Issuing(name))
+			}
 			s.Make(grant, name)
 			ways[name] = echo
 		}
@@ -72,15 +77,51 @@ func (s *Stage) renewInVain() {
 		}
 	})
 	s.Until(names, ready)
+	issued := map[string]int{}
 	for name, echo := range ways {
 		s.Vendor.Strike(name, echo)
+		issued[name] = s.Vendor.Struck(name)
 	}
-	s.together(names, func(name string) { s.Renew(name, "now") })
+	s.together(names, func(name string) {
+		s.Renew(name, "now")
+		if strings.HasPrefix(name, assertion) { // the one before is spent
+			s.replaceAssertion(name)
+		}
+	})
 	s.Until(names, func(token *v1alpha1.OAuthToken) string {
-		if s.Vendor.Struck(token.Name) == 0 {
+		if s.Vendor.Struck(token.Name) == issued[token.Name] {
 			return "was not renewed"
 		}
 		return failed(token)
+	})
+}
+
+// revokeInVain has the revocation of refresh and access tokens fail in every way, when their OAuthTokens are deleted.
+func (s *Stage) revokeInVain() {
+	s.TB.Helper()
+	ways := map[string]*Echo{}
+	for way, echo := range Echoes() {
+		for _, grant := range []string{machine, seed} {
+			name := grant + "-gone-" + strings.ToLower(way)
+			s.Make(grant, name, func(o *v1alpha1.OAuthToken, _ map[string]string) {
+				o.Spec.RevokeOnDelete, o.Spec.Endpoints.RevocationURL = true, v1alpha1.URL(s.Vendor.URL(revokePath, name))
+			})
+			ways[name] = echo
+		}
+	}
+	names := slices.Sorted(maps.Keys(ways))
+	s.Until(names, ready)
+	for name, echo := range ways {
+		s.Vendor.Strike(name, echo)
+	}
+	s.together(names, s.remove)
+	harness.Within(s.TB, 2*harness.Patience, harness.Patience/300, func() string {
+		for _, name := range names {
+			if s.Vendor.Struck(name) == 0 {
+				return "nothing was revoked of " + name
+			}
+		}
+		return ""
 	})
 }
 
@@ -99,6 +140,26 @@ func (s *Stage) consentInVain() {
 	s.Make(implicit, implicit)
 	s.Consent(implicit)
 	s.Until([]string{implicit}, ready)
+}
+
+// comeBackInVain has the vendor's page send the browser back with secrets in the wrong places.
+func (s *Stage) comeBackInVain() {
+	s.TB.Helper()
+	var names []string
+	for way, echo := range Callbacks() {
+		for _, grant := range []string{code, implicit} {
+			name := grant + "-back-" + way
+			s.Vendor.Strike(atAuthorization(name), echo)
+			s.Make(grant, name)
+			names = append(names, name)
+		}
+	}
+	s.together(names, s.Consent)
+	for _, name := range names {
+		if s.Vendor.Struck(atAuthorization(name)) == 0 {
+			s.TB.Errorf("nobody came to the vendor's page for %s", name)
+		}
+	}
 }
 
 // together does something for each of several OAuthTokens, some at a time.
@@ -154,7 +215,7 @@ func (s *Stage) reports(t *testing.T) {
 // enough makes sure that there was something to find.
 func (s *Stage) enough(t *testing.T) {
 	t.Helper()
-	for _, kind := range []Kind{Credential, SigningKey, Assertion, RefreshToken, AccessToken, IDToken, Code, Verifier, State, Ticket} {
+	for _, kind := range []Kind{Credential, SigningKey, Assertion, RefreshToken, AccessToken, IDToken, Claims, Code, Verifier, State, Ticket} {
 		if s.Canaries.Count(kind) == 0 {
 			t.Errorf("no %s was seen: the test looks for nothing", kind)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,8 +33,8 @@ func (s *Stage) Leaks() []Leak {
 	s.TB.Helper()
 	s.tokens()
 	var leaks []Leak
-	look := func(where string, text []byte, meant ...Kind) {
-		for _, found := range s.Canaries.Find(text, meant...) {
+	look := func(where string, text []byte, meant Meant) {
+		for _, found := range s.Canaries.Find(text, meant) {
 			leaks = append(leaks, Leak{where, found})
 		}
 	}
@@ -41,21 +42,14 @@ func (s *Stage) Leaks() []Leak {
 	for _, object := range objects { // first: the hash key becomes a canary
 		s.lookAt(object, look)
 	}
-	look("the manager's log", []byte(s.Manager.Log()))
-	for _, seen := range s.api.all() {
-		if strings.Contains(seen.where, "/oauthtokens/") && strings.Contains(seen.where, "/status") {
-			look("request to the API server: "+seen.where, seen.text, Ticket)
-			continue
-		}
-		look("request to the API server: "+seen.where, seen.text)
-	}
-	for _, seen := range s.pages.all() {
-		look("the portal: "+seen.where, seen.text, Ticket)
+	look("the manager's log", []byte(s.Manager.Log()), Any())
+	for _, seen := range slices.Concat(s.api.all(), s.pages.all()) {
+		look(seen.where, seen.text, Any(seen.meant...))
 	}
 	for address, scheme := range map[string]string{s.Metrics: "https", s.Portal: "http"} {
 		for _, path := range []string{"/metrics", "/debug/pprof/", "/debug/pprof/goroutine?debug=2", "/debug/pprof/heap?debug=1", "/debug/pprof/cmdline", "/debug/vars"} {
 			status, body := fetch(scheme + "://" + address + path)
-			look(path, body)
+			look(path, body, Any())
 			if served := status == http.StatusOK; served && path != "/metrics" {
 				leaks = append(leaks, Leak{path, "it is served, and by default nothing of it should be"})
 			}
@@ -112,40 +106,44 @@ func (s *Stage) objects() []unstructured.Unstructured {
 }
 
 // lookAt searches one object: of a Secret, all but what is meant to be in it.
-func (s *Stage) lookAt(object unstructured.Unstructured, look func(where string, text []byte, meant ...Kind)) {
+func (s *Stage) lookAt(object unstructured.Unstructured, look func(where string, text []byte, meant Meant)) {
 	where := fmt.Sprintf("%s %s/%s", object.GetKind(), object.GetNamespace(), object.GetName())
-	var meant []Kind
+	meant := Any()
 	switch object.GetKind() {
 	case "Secret":
 		s.lookInto(object, look)
 		unstructured.RemoveNestedField(object.Object, "data")
 	case "OAuthToken":
-		meant = []Kind{Ticket}
+		meant = Of(object.GetName(), Ticket)
 	}
 	text, err := json.Marshal(object.Object)
 	if err != nil {
 		s.TB.Fatal(err)
 	}
-	look(where, text, meant...)
+	look(where, text, meant)
 }
 
 // lookInto searches the values of a Secret for what belongs into another one.
-func (s *Stage) lookInto(object unstructured.Unstructured, look func(where string, text []byte, meant ...Kind)) {
+func (s *Stage) lookInto(object unstructured.Unstructured, look func(where string, text []byte, meant Meant)) {
 	secret := &corev1.Secret{}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, secret); err != nil {
 		s.TB.Fatal(err)
 	}
-	meant := map[string][]Kind{
-		v1alpha1.RoleTarget: {AccessToken, IDToken, ClientID}, v1alpha1.RoleState: {RefreshToken, Code, Verifier, State, ClientID},
-	}[secret.Labels[v1alpha1.RoleLabel]]
+	meant := Any()
+	switch secret.Labels[v1alpha1.RoleLabel] {
+	case v1alpha1.RoleTarget: // each has the name of its OAuthToken
+		meant = Of(secret.Name, AccessToken, IDToken, Claims, ClientID)
+	case v1alpha1.RoleState:
+		meant = Of(strings.TrimSuffix(secret.Name, v1alpha1.StateSecretSuffix), RefreshToken, Code, Verifier, State, ClientID)
+	}
 	for key, value := range secret.Data {
 		switch {
 		case secret.Name == hashKeySecret:
 			s.Canaries.Add(HashKey, "the manager", string(value))
-			meant = []Kind{HashKey}
+			meant = Any(HashKey)
 		case secret.Labels[v1alpha1.RoleLabel] == v1alpha1.RoleCredentials, secret.Labels[v1alpha1.RoleLabel] == "":
 			continue // a test wrote it
 		}
-		look(fmt.Sprintf("Secret %s/%s, key %s", secret.Namespace, secret.Name, key), value, meant...)
+		look(fmt.Sprintf("Secret %s/%s, key %s", secret.Namespace, secret.Name, key), value, meant)
 	}
 }

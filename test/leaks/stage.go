@@ -96,12 +96,17 @@ func (s *Stage) watch(r *http.Request) *harness.Stroke {
 		body = read
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	where := r.Method + " " + r.URL.RequestURI()
+	line := r.Method + " " + r.URL.RequestURI()
+	where := "request to the API server: " + line
 	if strings.Contains(r.URL.Path, "/secrets") {
-		s.api.saw(where, []byte(where))
+		s.api.saw(where, []byte(line))
 		return quoting(r, body)
 	}
-	s.api.saw(where, append([]byte(where+"\n"), body...))
+	var meant []Kind
+	if strings.Contains(r.URL.Path, "/oauthtokens/") && strings.HasSuffix(r.URL.Path, "/status") {
+		meant = []Kind{Ticket}
+	}
+	s.api.saw(where, append([]byte(line+"\n"), body...), meant...)
 	return nil
 }
 
@@ -116,7 +121,10 @@ func (s *Stage) showPortal(at string) {
 			return err
 		}
 		answer.Body = io.NopCloser(bytes.NewReader(body))
-		s.pages.saw("page "+answer.Request.Method, body)
+		s.pages.saw("the portal: page "+answer.Request.Method, body, Ticket)
+		for name, values := range answer.Header {
+			s.pages.saw("the portal: header "+name, []byte(strings.Join(values, "\n")), s.meantIn(name, values)...)
+		}
 		return nil
 	}
 	listener, err := net.Listen("tcp", s.Portal)
@@ -126,6 +134,18 @@ func (s *Stage) showPortal(at string) {
 	server := &http.Server{Handler: proxy, ReadHeaderTimeout: harness.Patience}
 	go func() { _ = server.Serve(listener) }()
 	s.TB.Cleanup(func() { _ = server.Close() })
+}
+
+// meantIn are the secrets that a header of the portal's may hold: the state where it sends a browser to the vendor, which is what a state is for,
+// and the ticket where it sends the browser on within its pages.
+func (s *Stage) meantIn(name string, values []string) []Kind {
+	if name != "Location" {
+		return nil
+	}
+	if strings.HasPrefix(values[0], "https://"+s.Vendor.Address+"/") {
+		return []Kind{State, ClientID}
+	}
+	return []Kind{Ticket}
 }
 
 // tokens are the OAuthTokens. The tickets in them become canaries.
@@ -144,6 +164,32 @@ func (s *Stage) tokens() map[string]*v1alpha1.OAuthToken {
 		}
 	}
 	return all
+}
+
+// replaceAssertion gives a credentials Secret another assertion.
+func (s *Stage) replaceAssertion(name string) {
+	s.TB.Helper()
+	secret := &corev1.Secret{}
+	if err := s.Client.Get(s.TB.Context(), client.ObjectKey{Namespace: s.Namespace, Name: name + "-client"}, secret); err != nil {
+		s.TB.Fatal(err)
+	}
+	for key := range secret.Data {
+		if strings.HasSuffix(strings.ToLower(key), "assertion") {
+			secret.Data[key] = []byte(someAssertion())
+			s.Canaries.Add(Assertion, name, string(secret.Data[key]))
+		}
+	}
+	if err := s.Client.Update(s.TB.Context(), secret); err != nil {
+		s.TB.Fatal(err)
+	}
+}
+
+// remove deletes an OAuthToken.
+func (s *Stage) remove(name string) {
+	s.TB.Helper()
+	if err := s.Client.Delete(s.TB.Context(), &v1alpha1.OAuthToken{ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: name}}); err != nil {
+		s.TB.Fatal(err)
+	}
 }
 
 func (s *Stage) create(objects ...client.Object) {
@@ -181,12 +227,13 @@ type witness struct {
 type sight struct {
 	where string
 	text  []byte
+	meant []Kind // what may be seen there
 }
 
-func (w *witness) saw(where string, text []byte) {
+func (w *witness) saw(where string, text []byte, meant ...Kind) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.seen = append(w.seen, sight{where, text})
+	w.seen = append(w.seen, sight{where, text, meant})
 }
 
 func (w *witness) all() []sight {

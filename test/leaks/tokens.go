@@ -22,16 +22,20 @@ import (
 )
 
 const (
-	tokenPath = "/generic/oauth2/token"
-	issuer    = "https://idp.example/metadata"
-	audience  = "https://tokens.example/saml"
-	nobody    = "127.0.0.1:1" // listens there
+	tokenPath     = "/generic/oauth2/token"
+	authorizePath = "/generic/oauth2/authorize"
+	revokePath    = "/generic/oauth2/revoke"
+	issuer        = "https://idp.example/metadata"
+	audience      = "https://tokens.example/saml"
+	nobody        = "127.0.0.1:1" // listens there
 )
 
-// The grants, as the names of OAuthTokens begin; seed is the grant RefreshToken, assertion a SAML assertion that somebody else signed.
+// The grants, as the names of OAuthTokens begin; seed is the grant RefreshToken, assertion a SAML assertion that somebody else signed, refreshed a
+// password whose token comes with a refresh token.
 const (
 	machine   = "machine"
 	password  = "password"
+	refreshed = "refreshed"
 	code      = "code"
 	implicit  = "implicit"
 	saml      = "saml"
@@ -69,14 +73,14 @@ func (s *Stage) Make(grant, name string, change ...func(*v1alpha1.OAuthToken, ma
 		Spec: v1alpha1.OAuthTokenSpec{
 			Vendor: "generic", GrantType: grantTypes()[grant], CABundle: s.Vendor.CA, Scopes: []v1alpha1.Scope{"openid", "orders"},
 			CredentialsSecretRef: v1alpha1.SecretReference{Name: name + "-client"},
-			Endpoints:            &v1alpha1.Endpoints{TokenURL: v1alpha1.URL(s.Vendor.TokenURL(tokenPath, name))},
+			Endpoints:            &v1alpha1.Endpoints{TokenURL: v1alpha1.URL(s.Vendor.URL(tokenPath, name))},
 		},
 	}
 	registered := oauthtest.Client{
 		Vendor: oauthtest.Generic, ID: data["client_id"], Secret: data["client_secret"], Scopes: []string{"openid", "orders"},
 		Grants: registeredGrants()[grant], RedirectURIs: []string{s.PortalURL() + "/callback"},
 	}
-	if grant == code || grant == seed {
+	if grant == code || grant == seed || grant == refreshed {
 		registered.RefreshTokens, registered.Rotation = true, oauthtest.Rotate
 	}
 	s.Vendor.Register(registered)
@@ -118,23 +122,28 @@ func mapped(data map[string]string) (renamed map[string]string, annotation strin
 // shape adds what a grant needs.
 func (s *Stage) shape(grant string, token *v1alpha1.OAuthToken, data map[string]string) {
 	switch grant {
-	case password:
+	case password, refreshed:
 		data["username"], data["password"] = "robot-"+rand.Text(), unspeakable()
 		s.Vendor.SetPassword(oauthtest.User{Vendor: oauthtest.Generic, Username: data["username"], Password: data["password"]})
 	case saml:
 		data["saml_signing_key"], data["saml_signing_certificate"] = s.signer.key, s.signer.certificate
 		token.Spec.SAML2Bearer = &v1alpha1.SAML2Bearer{Issuer: issuer, Subject: "robot@example.com", Audience: audience, Recipient: audience}
 	case assertion:
-		data["assertion"] = base64.RawURLEncoding.EncodeToString([]byte(`<Assertion><SignatureValue>` + rand.Text() + rand.Text() + `</SignatureValue></Assertion>`))
+		data["assertion"] = someAssertion()
 	case seed:
-		data["refresh_token"], token.Spec.Scopes = s.seedFor(data), nil
+		data["refresh_token"], token.Spec.Scopes = s.seedFor(token.Name, data), nil
 	case code, implicit:
-		token.Spec.Endpoints.AuthorizationURL = v1alpha1.URL("https://" + s.Vendor.Address + "/generic/oauth2/authorize")
+		token.Spec.Endpoints.AuthorizationURL = v1alpha1.URL(s.Vendor.URL(authorizePath, token.Name))
 	}
 }
 
-// seedFor is a refresh token that somebody obtained elsewhere.
-func (s *Stage) seedFor(data map[string]string) string {
+// someAssertion is one that this vendor would not take, as far as it is asked.
+func someAssertion() string {
+	return base64.RawURLEncoding.EncodeToString([]byte(`<Assertion><SignatureValue>` + rand.Text() + rand.Text() + `</SignatureValue></Assertion>`))
+}
+
+// seedFor is a refresh token that somebody obtained elsewhere for an OAuthToken.
+func (s *Stage) seedFor(name string, data map[string]string) string {
 	s.TB.Helper()
 	form := url.Values{"grant_type": {"client_credentials"}, "scope": {"orders"}}
 	request := httptest.NewRequest(http.MethodPost, tokenPath, strings.NewReader(form.Encode()))
@@ -148,20 +157,20 @@ func (s *Stage) seedFor(data map[string]string) string {
 	if err := json.Unmarshal(answer.Body.Bytes(), &issued); err != nil || issued.RefreshToken == "" {
 		s.TB.Fatalf("the vendor gives no seed: %s", answer.Body)
 	}
-	s.Canaries.Add(RefreshToken, "a seed", issued.RefreshToken)
+	s.Canaries.Add(RefreshToken, name, issued.RefreshToken)
 	return issued.RefreshToken
 }
 
 func grantTypes() map[string]v1alpha1.GrantType {
 	return map[string]v1alpha1.GrantType{
-		machine: v1alpha1.GrantClientCredentials, password: v1alpha1.GrantPassword, code: v1alpha1.GrantAuthorizationCode,
+		machine: v1alpha1.GrantClientCredentials, password: v1alpha1.GrantPassword, refreshed: v1alpha1.GrantPassword, code: v1alpha1.GrantAuthorizationCode,
 		implicit: v1alpha1.GrantImplicit, saml: v1alpha1.GrantSAML2Bearer, assertion: v1alpha1.GrantSAML2Bearer, seed: v1alpha1.GrantRefreshToken,
 	}
 }
 
 func registeredGrants() map[string][]string {
 	return map[string][]string{
-		machine: {oauthtest.ClientCredentials}, password: {oauthtest.Password}, code: {oauthtest.AuthorizationCode, oauthtest.RefreshToken},
+		machine: {oauthtest.ClientCredentials}, password: {oauthtest.Password}, refreshed: {oauthtest.Password, oauthtest.RefreshToken}, code: {oauthtest.AuthorizationCode, oauthtest.RefreshToken},
 		implicit: {oauthtest.Implicit}, saml: {oauthtest.SAML2Bearer}, assertion: {oauthtest.SAML2Bearer},
 		seed: {oauthtest.ClientCredentials, oauthtest.RefreshToken},
 	}

@@ -17,8 +17,8 @@ import (
 	"tokensync.dev/tokensync/internal/oauth/oauthtest"
 )
 
-// Vendor is the scripted vendor behind a notary: every secret that passes becomes a canary. Token requests name in the query which OAuthToken
-// they are for, and are answered as an Echo says once there is one for it.
+// Vendor is the scripted vendor behind a notary: every secret that passes becomes a canary. Requests name in the query which OAuthToken they are
+// for, and are answered as an Echo says once there is one for it.
 type Vendor struct {
 	*oauthtest.Server
 
@@ -44,12 +44,15 @@ func StartVendor(tb testing.TB, canaries *Canaries) *Vendor {
 	return v
 }
 
-// TokenURL is the token endpoint for an OAuthToken.
-func (v *Vendor) TokenURL(prefix, name string) string {
-	return "https://" + v.Address + prefix + "?object=" + name
+// URL is the endpoint of a path for an OAuthToken.
+func (v *Vendor) URL(path, name string) string {
+	return "https://" + v.Address + path + "?object=" + name
 }
 
-// Strike has every token request for an OAuthToken answered that way; nil: well.
+// atAuthorization is by what the authorization endpoint for an OAuthToken is struck.
+func atAuthorization(name string) string { return name + " at the authorization endpoint" }
+
+// Strike has every request for an OAuthToken to the token or the revocation endpoint answered that way; nil: well.
 func (v *Vendor) Strike(name string, echo *Echo) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -72,10 +75,14 @@ func (v *Vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	name := r.URL.Query().Get("object")
 	sent := v.note(r, name, string(body))
+	at := name
+	if r.URL.Path == authorizePath {
+		at = atAuthorization(name)
+	}
 	v.mu.Lock()
-	echo := v.echoes[name]
+	echo := v.echoes[at]
 	if echo != nil {
-		v.struck[name]++
+		v.struck[at]++
 	}
 	v.mu.Unlock()
 	if echo != nil && echo.instead != nil {
@@ -108,8 +115,8 @@ func (v *Vendor) note(r *http.Request, name, body string) sent {
 	}
 	_, basic, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	v.canaries.Add(Credential, name, basic)
-	v.canaries.Add(State, "an authorization request", r.URL.Query().Get("state"))
-	v.canaries.Add(State, "an authorization request", r.URL.Query().Get("nonce"))
+	v.canaries.Add(State, name, r.URL.Query().Get("state"))
+	v.canaries.Add(State, name, r.URL.Query().Get("nonce"))
 	return sent{body: body, header: r.Header.Get("Authorization"), form: form}
 }
 
@@ -123,6 +130,9 @@ func (v *Vendor) noteAnswer(name string, answer *httptest.ResponseRecorder) {
 		v.canaries.Add(AccessToken, name, token.Access)
 		v.canaries.Add(RefreshToken, name, token.Refresh)
 		v.canaries.Add(IDToken, name, token.ID)
+		if parts := strings.Split(token.ID, "."); len(parts) == 3 {
+			v.canaries.Add(Claims, name, parts[1][len(parts[1])/2:])
+		}
 	}
 	to, err := url.Parse(answer.Header().Get("Location"))
 	if err != nil {
@@ -130,7 +140,7 @@ func (v *Vendor) noteAnswer(name string, answer *httptest.ResponseRecorder) {
 	}
 	fragment, err := url.ParseQuery(to.Fragment)
 	if err == nil {
-		v.canaries.Add(AccessToken, "an implicit grant", fragment.Get("access_token"))
+		v.canaries.Add(AccessToken, name, fragment.Get("access_token"))
 	}
-	v.canaries.Add(Code, "a person's consent", to.Query().Get("code"))
+	v.canaries.Add(Code, name, to.Query().Get("code"))
 }
