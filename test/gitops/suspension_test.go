@@ -38,7 +38,8 @@ func suspendByAction(t *testing.T, s *stage) {
 	a.await("Synced", "Suspended")
 	a.act("resume", "api")
 	a.settle()
-	expectPath(t, "suspend and resume", a.changes(), "Synced Healthy", "Synced Suspended", "Synced Healthy")
+	// Three changes: the suspension, a commit, and its end.
+	expectPath(t, "suspend and resume", a.changes(), 3, "Synced Healthy", "Synced Suspended", "Synced Healthy")
 }
 
 // offered are the names of the actions that Argo CD offers.
