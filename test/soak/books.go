@@ -87,10 +87,10 @@ func (b *books) hadToBeLost(id string) bool {
 	var newest *oauthtest.Request
 	refused := ""
 	for i, r := range b.requests[id] {
-		switch r.Outcome {
-		case oauthtest.Issued:
+		if r.Outcome == oauthtest.Issued {
 			newest = &b.requests[id][i]
-		case "invalid_grant":
+		}
+		if r.Outcome == "invalid_grant" {
 			refused = sentBy(r)
 		}
 	}
