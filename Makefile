@@ -153,8 +153,8 @@ FAULTS := TestFaultMatrix TestFaultMatrixOfAuthorizationAnswers \
   TestAClockThatJumpsCostsFewRequests TestAClockThatIsCorrectedKeepsNoAnswerFromTheTarget TestAnIntentOfAClockThatWasAheadDoesNotHoldForHours
 
 .PHONY: faults
-faults: ## Bring every failure of a vendor on every grant, and take the manager's cluster, vendor and life away (about a quarter of an hour)
-	@$(WITH_CONTROL_PLANE); tests='$(FAULTS)'; go test -count=1 -timeout=20m -run="^($${tests// /|})$$" ./internal/controller
+faults: ## Bring every failure of a vendor on every grant, and take the manager's cluster, vendor and life away (about ten minutes)
+	@$(WITH_CONTROL_PLANE); tests='$(FAULTS)'; go test -count=1 -timeout=20m -parallel=8 -run="^($${tests// /|})$$" ./internal/controller
 	@$(WITH_CONTROL_PLANE); cd test && go test -count=1 -timeout=20m -parallel=8 ./faults/...
 
 .PHONY: fuzz

@@ -57,6 +57,8 @@ func TestARefreshTokenIsLostForAReasonOfItsOwn(t *testing.T) {
 		"the last answer was cut, and what it spent refused": {uses: []refresh{{fault: lost}, {}}, isLost: true, hadToBe: true},
 		"the same, and the refused one was given up":         {uses: []refresh{{fault: lost}, {}}, stored: "nothing", isLost: true, hadToBe: true},
 		"the last answer was cut, and an older token kept":   {uses: []refresh{{kept: true}, {fault: lost}}, stored: "the seed", isLost: true},
+		"the last answer had no access token":                {uses: []refresh{{fault: oauthtest.WithoutMember("access_token"), kept: true}}},
+		"its refresh token was not kept":                     {uses: []refresh{{fault: oauthtest.WithoutMember("access_token")}}, isLost: true},
 		"a good answer was not kept":                         {uses: []refresh{{kept: true}, {}}, isLost: true},
 		"a good answer was not kept after a failure":         {uses: []refresh{{fault: oauthtest.Drop()}, {}}, isLost: true},
 		"a good answer was not kept, and nobody knows why":   {uses: []refresh{{}}, stored: "nothing", isLost: true},
