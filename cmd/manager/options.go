@@ -52,7 +52,7 @@ func registerFlags(flags *flag.FlagSet) *options {
 	flags.IntVar(&o.maxConcurrentReconciles, "max-concurrent-reconciles", 50, "how many OAuthTokens are worked on at once")
 	flags.StringVar(&o.vendorsDir, "vendors-dir", "", "folder with catalogue entries that are added to the built-in ones or override them")
 	flags.Var(&o.allowedHosts, "allowed-hosts", "hosts that any credentials may be sent to, separated by commas: names or *.example.com, with :port where it is not 443")
-	flags.Var(&o.insecureHTTPHosts, "insecure-http-hosts", "hosts to which plain http may be spoken, in the same form; for tests")
+	flags.Var(&o.insecureHTTPHosts, "insecure-http-hosts", "hosts to which plain http may be spoken, likewise, with :port where it is not 80; for tests")
 	flags.BoolVar(&o.allowLoopback, "allow-loopback", false, "let connections to vendors go to loopback addresses; for tests")
 	flags.StringVar(&o.portalAddress, "portal-bind-address", "", "where the portal for interactive grants is served, in plain HTTP; empty: nowhere")
 	flags.StringVar(&o.portalURL, "portal-url", "", "address of the portal as browsers see it, such as https://tokens.example.com; with /callback it is the redirect URI to register at the vendor")
