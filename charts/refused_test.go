@@ -40,7 +40,10 @@ func TestValuesThatAreRefused(t *testing.T) {
 		"a level above the highest":                {"logging: {level: 9}", []string{"at '/logging/level'", "maximum"}},
 		"an encoder that doesn't exist":            {"logging: {encoder: yaml}", []string{"at '/logging/encoder'", "'json', 'console'"}},
 		"a pull policy in the wrong case":          {"image: {pullPolicy: always}", []string{"at '/image/pullPolicy'", "'Always', 'IfNotPresent', 'Never'"}},
-		"a tag in the repository":                  {"image: {repository: 'registry.example.com/tokensync@sha256:00'}", []string{"at '/image/repository'", "does not match pattern"}},
+		"a tag in the repository":                  {"image: {repository: 'registry.example.com/tokensync:v1'}", []string{"at '/image/repository'", "does not match pattern"}},
+		"a tag of figures in the repository":       {"image: {repository: 'registry.example.com:5000/tokensync:1'}", []string{"at '/image/repository'", "does not match pattern"}},
+		"a tag behind a name alone":                {"image: {repository: 'tokensync:1'}", []string{"at '/image/repository'", "does not match pattern"}},
+		"a digest in the repository":               {"image: {repository: 'registry.example.com/tokensync@sha256:00'}", []string{"at '/image/repository'", "does not match pattern"}},
 		"half a digest":                            {"image: {digest: sha256:0123}", []string{"at '/image/digest'", "does not match pattern"}},
 		"a number for a label":                     {"podLabels: {a: 1}", []string{"at '/podLabels/a'", "got number, want string"}},
 		"a pull secret by its name alone":          {"imagePullSecrets: [registry]", []string{"at '/imagePullSecrets/0'", "got string, want object"}},
@@ -72,6 +75,43 @@ func TestValuesThatAreRefused(t *testing.T) {
 				if !strings.Contains(err.Error(), part) {
 					t.Errorf("the message lacks %q:\n%v", part, err)
 				}
+			}
+		})
+	}
+}
+
+// Releases may have names that no Service can have before Kubernetes 1.36.
+func TestNamesOfReleases(t *testing.T) {
+	const problem = "which no Service can have: set fullnameOverride"
+	for about, c := range map[string]struct {
+		release, values string
+		refused         bool
+	}{
+		"a dot":                     {"token.sync", "", true},
+		"a figure first":            {"1tokensync", "", true},
+		"a dot and a name for it":   {"token.sync", "fullnameOverride: tokensync", false},
+		"a figure first and a name": {"1tokensync", "fullnameOverride: tokensync", false},
+		"a figure behind letters":   {"t1", "", false},
+		"a dot behind what is cut":  {"tokensync-of-the-platform-team-in-europe.west", "", false},
+	} {
+		t.Run(about, func(t *testing.T) {
+			t.Parallel()
+			_, err := helm(t, c.values, "template", c.release, "tokensync", "--namespace", namespace)
+			if refused := err != nil && strings.Contains(err.Error(), problem); refused != c.refused || (err != nil) != c.refused {
+				t.Errorf("refused: %v, want %v: %v", refused, c.refused, err)
+			}
+		})
+	}
+}
+
+// The port of a registry looks like a tag.
+func TestRepositoriesThatAreAccepted(t *testing.T) {
+	for _, repository := range []string{"tokensync", "platform/token_sync", "registry.example.com/a/b-c/tokensync", "registry.example.com:5000/tokensync", "localhost:5000/a/tokensync"} {
+		t.Run(repository, func(t *testing.T) {
+			t.Parallel()
+			image := deployment(t, mustTemplate(t, "image: {tag: v1, repository: '"+repository+"'}")).Spec.Template.Spec.Containers[0].Image
+			if image != repository+":v1" {
+				t.Errorf("the image is %s", image)
 			}
 		})
 	}

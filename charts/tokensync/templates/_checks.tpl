@@ -1,5 +1,9 @@
 {{/* What the values schema can't tell, or not in words that help. */}}
 {{- define "tokensync.checks" -}}
+{{- $name := include "tokensync.fullname" . }}
+{{- if not (regexMatch "^[a-z][-a-z0-9]*$" $name) }}
+{{- fail (printf "the names of objects would begin with %q, made of the release's name, which no Service can have: set fullnameOverride to a name of letters, digits and hyphens that begins with a letter." $name) }}
+{{- end }}
 {{- with .Values }}
 {{- if and (gt (int .replicas) 1) (not .leaderElection) }}
 {{- fail "replicas is more than 1 and leaderElection is off: every replica would request tokens of its own. Set leaderElection=true or replicas=1." }}
