@@ -4,9 +4,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tokensync.dev/tokensync/internal/kubetest"
@@ -35,6 +37,7 @@ func TestAPIServerAcceptsWhatIsRendered(t *testing.T) {
 		"the namespace that it runs in":    "{namespaces: [" + namespace + "], crds: {install: false}}",
 		"as little as can be":              "{replicas: 1, leaderElection: false, crds: {install: false}, metrics: {enabled: false}, rbac: {create: false, userRoles: false}, serviceAccount: {create: false, name: mine}, podDisruptionBudget: {enabled: false}, priorityClass: {create: false}, topologySpreadConstraints: [], networkPolicy: {enabled: true, metricsFrom: []}}",
 		"users that the cluster picks":     "{podSecurityContext: {runAsUser: null, runAsGroup: null}}",
+		"pods that don't overlap":          "{replicas: 1, strategy: {type: Recreate}}",
 		"a name of numbers":                "{fullnameOverride: a1, commonLabels: {a: '1'}, commonAnnotations: {b: 'true'}}",
 	} {
 		t.Run(about, func(t *testing.T) {
@@ -58,6 +61,37 @@ func TestAPIServerAcceptsWhatIsRendered(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string(nil), warnings.All()); diff != "" {
 		t.Errorf("the API server warns (-want +got):\n%s", diff)
+	}
+}
+
+// TestPodsThatNoLongerOverlap does to an installed Deployment what docs/installation.md tells: the API server refuses what it has filled in itself
+// beside Recreate, and whoever applies does not take that away.
+func TestPodsThatNoLongerOverlap(t *testing.T) {
+	cluster, err := client.New(kubetest.Start(t), client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
+		t.Fatal(err)
+	}
+	helm := func(values string) error {
+		rendered := object(t, mustTemplate(t, values), "Deployment", "")
+		return cluster.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(rendered), client.FieldOwner("helm"))
+	}
+	const recreate = "{replicas: 1, leaderElection: false, strategy: {type: Recreate}}"
+	if err := helm(""); err != nil {
+		t.Fatal(err)
+	}
+	if err := helm(recreate); err == nil {
+		t.Error("the patch is no longer needed")
+	}
+	patch := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"strategy":{"type":"Recreate","rollingUpdate":null}}}`))
+	there := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "tokensync-manager", Namespace: namespace}}
+	if err := cluster.Patch(t.Context(), there, patch, client.FieldOwner("kubectl-patch")); err != nil {
+		t.Fatal(err)
+	}
+	if err := helm(recreate); err != nil {
+		t.Error(err)
 	}
 }
 

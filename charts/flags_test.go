@@ -84,6 +84,16 @@ func TestEveryFlagHasAValue(t *testing.T) {
 	}
 }
 
+// What no value can say, a further argument says: it comes last, and so it counts.
+func TestFurtherArguments(t *testing.T) {
+	rendered := arguments(t, mustTemplate(t, `{portal: {enabled: true, url: 'https://a.example.com'},
+extraArgs: [--metrics-bind-address=127.0.0.1:8443, '--portal-bind-address=[::1]:8082', --allowed-hosts=a.example.com, --vendors-dir=/vendors]}`))
+	want := []string{"--metrics-bind-address=127.0.0.1:8443", "--portal-bind-address=[::1]:8082", "--allowed-hosts=a.example.com", "--vendors-dir=/vendors"}
+	if diff := cmp.Diff(want, rendered[len(rendered)-len(want):]); diff != "" {
+		t.Errorf("the last arguments (-want +got):\n%s", diff)
+	}
+}
+
 func checkComments(t *testing.T, help string) {
 	t.Helper()
 	values, err := os.ReadFile("tokensync/values.yaml")

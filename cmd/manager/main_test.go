@@ -59,6 +59,20 @@ func TestFlagsThatCanNotBeMeantAreRefused(t *testing.T) {
 	}
 }
 
+// Patches and Helm's extraArgs add to the arguments that are there, and count on it.
+func TestOfAFlagThatIsGivenTwiceTheLastCounts(t *testing.T) {
+	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
+	registerFlags(flags)
+	flags.VisitAll(func(f *flag.Flag) {
+		if err := flags.Parse([]string{"--" + f.Name + "=1", "--" + f.Name + "=0"}); err != nil {
+			t.Error(err)
+		}
+		if got := f.Value.String(); got != "0" && got != "false" {
+			t.Errorf("--%s is %s, want the last one, 0", f.Name, got)
+		}
+	})
+}
+
 func TestNoVerbosityShowsBodies(t *testing.T) {
 	for level, want := range map[zapcore.Level]bool{zapcore.InfoLevel: true, -6: true, -7: false, -8: false, -10: false} {
 		if got := withoutBodies(zapcore.Level(-10)).Enabled(level); got != want {

@@ -1,4 +1,7 @@
-{{/* The manager's flags. One that is left at the manager's own default is not passed, so that a new release can choose a better one. */}}
+{{/*
+The manager's flags. One that is left at the manager's own default is not passed, so that a new release can choose a better one. The user's own come
+last: of a flag that is given twice, the last one counts.
+*/}}
 {{- define "tokensync.arguments" -}}
 - --leader-elect{{ if not .Values.leaderElection }}=false{{ end }}
 - --metrics-bind-address={{ if .Values.metrics.enabled }}:{{ .Values.metrics.port }}{{ else }}0{{ end }}
@@ -32,5 +35,8 @@
 {{- if .Values.portal.enabled }}
 - --portal-bind-address=:{{ .Values.portal.port }}
 - {{ printf "--portal-url=%s" .Values.portal.url | quote }}
+{{- end }}
+{{- range .Values.extraArgs }}
+- {{ quote . }}
 {{- end }}
 {{- end -}}

@@ -26,6 +26,11 @@
 {{- if eq (.kubeAPI.qps | toString) "0" }}
 {{- fail "kubeAPI.qps is 0: set -1 for no limit, or leave it empty for the manager's own." }}
 {{- end }}
+{{- range .extraArgs }}
+{{- if regexMatch "^--leader-elect(=|$)" . }}
+{{- fail "extraArgs has --leader-elect: set the value leaderElection, which is compared with replicas." }}
+{{- end }}
+{{- end }}
 {{- range .env }}
 {{- if eq .name "POD_NAMESPACE" }}
 {{- fail "env has POD_NAMESPACE, which the chart itself sets: the manager's own namespace is the release's." }}
