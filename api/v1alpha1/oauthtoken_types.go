@@ -169,8 +169,9 @@ type OAuthTokenSpec struct {
 	// +optional
 	Target *Target `json:"target,omitempty"`
 
-	// renewal says when the token is renewed. Default: when a third of its life is left, or 180 seconds if that is more, but never
-	// before half of it is over. Kubelets bring a changed Secret into pods only after up to 90 seconds; the old token serves until then.
+	// renewal says when the token is renewed. Default: when a third of its life is left, or 180 seconds if that is more, but at most
+	// half of it. Whatever is stated, up to a tenth of the token's age at that time comes off, so that not all are renewed at once.
+	// Kubelets bring a changed Secret into pods only after up to 90 seconds; the old token serves until then.
 	// +optional
 	Renewal *Renewal `json:"renewal,omitempty"`
 
