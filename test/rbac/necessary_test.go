@@ -73,7 +73,7 @@ func (s *site) tryOnce(what need, name string) {
 	}
 }
 
-// withoutStreamedLists refuses what API servers before 1.32 refuse.
+// withoutStreamedLists refuses what API servers before 1.32 and of 1.33 refuse.
 func withoutStreamedLists(r *http.Request) *harness.Stroke {
 	if r.URL.Query().Get("sendInitialEvents") == "" {
 		return nil

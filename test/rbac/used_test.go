@@ -17,7 +17,7 @@ import (
 
 // unused are rules that are granted although the run below does not ask for them, with the reason.
 var unused = map[string]string{
-	"list oauthtokens.tokensync.dev": "API servers before 1.32, and others whose administrators turned it off, do not stream lists",
+	"list oauthtokens.tokensync.dev": "API servers before 1.32 and of 1.33, and others whose administrators turned it off, do not stream lists",
 	"list secrets":                   "the same",
 	"update oauthtokens.tokensync.dev/finalizers": "the API server itself asks whether the manager may, where OwnerReferencesPermissionEnforcement " +
 		"is on, as on OpenShift: target and state Secrets keep their OAuthToken from going before them",
