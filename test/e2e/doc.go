@@ -32,7 +32,7 @@
 //	E2E_IMAGE            with KUBECONFIG: the operator's image (default tokensync:dev)
 //	E2E_PREVIOUS_IMAGE   with KUBECONFIG: the image of PREVIOUS (default tokensync:previous)
 //	E2E_ACTOR_IMAGE      with KUBECONFIG: the image of ./test/e2e/actors/actor (default tokensync-actor:dev)
-//	PREVIOUS             the release before, a git ref (default: the latest tag)
+//	PREVIOUS             the release before, a git ref (default: the newest tag before HEAD, else a commit before the first release)
 //	E2E_RENEWALS         how many renewals the applications must see (default 10)
 //	E2E_SLOW_RENEWALS    the same, where the kubelet looks once a minute (default 3; each takes two to three minutes)
 //

@@ -22,15 +22,26 @@ func previousRef(tb testing.TB) string {
 	if ref := os.Getenv("PREVIOUS"); ref != "" {
 		return ref
 	}
-	tags := strings.Fields(run(tb, kubetest.Root(), nil, "git", "tag", "--list", "v*", "--sort=-version:refname"))
-	if len(tags) > 0 {
-		return tags[0]
+	if tag := tagBefore(tb, kubetest.Root()); tag != "" {
+		return tag
 	}
 	const beforeTheFirst = "76999fa" // there was no release yet
 	if out, err := exec.Command("git", "-C", kubetest.Root(), "cat-file", "-e", beforeTheFirst+"^{commit}").CombinedOutput(); err != nil {
 		tb.Fatalf("the commit that stands for the release before is not in this clone: `git fetch --unshallow`, or name another by PREVIOUS (%s)", out)
 	}
 	return beforeTheFirst
+}
+
+// tagBefore is the newest version whose tag the history of a checkout has, without what the checkout itself is tagged as; empty: none. A release
+// comes after its candidates.
+func tagBefore(tb testing.TB, checkout string) string {
+	tb.Helper()
+	tags := strings.Fields(run(tb, checkout, nil, "git", "-c", "versionsort.suffix=-", "tag", "--list", "v*", "--merged", "HEAD", "--no-contains", "HEAD",
+		"--sort=-version:refname"))
+	if len(tags) == 0 {
+		return ""
+	}
+	return tags[0]
 }
 
 // built holds files that several clusters take, by their names.
