@@ -193,8 +193,8 @@ release: ## Build all that a release has into dist/VERSION (VERSION=v0.1.0 IMAGE
 	@go -C hack/release run . build '$(VERSION)' '$(IMAGE_REPOSITORY)'
 
 .PHONY: test-release
-test-release: ## Test what builds releases, and that the same source gives the same image (needs buildah)
-	cd hack/release && go test -count=1 -timeout=20m ./...
+test-release: ## Build a whole release and open each file of it, and see that the same source gives the same image (needs buildah)
+	cd hack/release && go test -count=1 -timeout=40m ./...
 
 .PHONY: help
 help:

@@ -14,22 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// copyTree copies what the image is made of, so that the same files are built in another folder.
-func copyTree(t *testing.T, to string) {
-	t.Helper()
-	copyFiles := exec.CommandContext(t.Context(), "sh", "-c", `git ls-files -co --exclude-standard -z api cmd internal hack/image go.mod go.sum `+
-		`Dockerfile .dockerignore LICENSE `+noticesFile+` | xargs -0 cp --parents -t "$0"`, to)
-	copyFiles.Dir = root
-	if err := os.MkdirAll(to, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := copyFiles.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-}
-
 // compile runs the Dockerfile's own go command in a folder.
-func compile(t *testing.T, folder string) []byte {
+func compile(t *testing.T, c checkout, folder string) []byte {
 	t.Helper()
 	dockerfile, err := os.ReadFile(filepath.Join(folder, "Dockerfile"))
 	if err != nil {
@@ -42,7 +28,7 @@ func compile(t *testing.T, folder string) []byte {
 	program := filepath.Join(t.TempDir(), "manager")
 	build := exec.CommandContext(t.Context(), "sh", "-c", string(command[1])+program+" "+string(command[2]))
 	build.Dir = folder
-	build.Env = append(os.Environ(), "TARGETOS=linux", "TARGETARCH=amd64", "VERSION=v1.2.3", "COMMIT=0123abc")
+	build.Env = append(os.Environ(), "TARGETOS=linux", "TARGETARCH=amd64", "VERSION="+testVersion, "COMMIT="+c.commit)
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -53,14 +39,14 @@ func compile(t *testing.T, folder string) []byte {
 	return content
 }
 
-// buildLayout builds the image in a folder, on a base made of this machine's Go.
-func buildLayout(t *testing.T, folder, base string) layout {
+// buildLayout builds the image for amd64 in a folder, on a base made of this machine's Go.
+func buildLayout(t *testing.T, c checkout, folder, base string) layout {
 	t.Helper()
 	result := filepath.Join(t.TempDir(), "image")
 	build := exec.CommandContext(t.Context(), "hack/image/build.sh")
 	build.Dir = folder
-	build.Env = append(os.Environ(), "IMAGE=localhost/tokensync-test:v1.2.3", "VERSION=v1.2.3", "COMMIT=0123abc", "PLATFORM=linux/amd64",
-		"SOURCE_DATE_EPOCH=1767323045", "BUILD_BASE="+base, "OUTPUT=oci:"+result)
+	build.Env = append(os.Environ(), "IMAGE=localhost/tokensync-test:"+testVersion, "VERSION="+testVersion, "COMMIT="+c.commit,
+		"PLATFORM=linux/amd64", "SOURCE_DATE_EPOCH=1767323045", "BUILD_BASE="+base, "OUTPUT=oci:"+result)
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -71,41 +57,35 @@ func buildLayout(t *testing.T, folder, base string) layout {
 	return image
 }
 
-// TestSameSourceGivesTheSameImage builds in two folders: neither where it is built nor when may be seen in what comes out.
-func TestSameSourceGivesTheSameImage(t *testing.T) {
-	t.Setenv("BUILD_BASE", "local")
-	base, err := buildBase(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	first, second := filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "a", "deeper", "folder")
-	copyTree(t, first)
-	copyTree(t, second)
-
-	program := compile(t, first)
-	if digest(program) != digest(compile(t, second)) {
-		t.Fatal("the manager's bytes depend on the folder in which it is compiled")
-	}
-	image, again := buildLayout(t, first, base), buildLayout(t, second, base)
-	if diff := cmp.Diff(image.image, again.image); diff != "" {
-		t.Errorf("the image depends on where or when it is built (-first +second):\n%s", diff)
-	}
-	shipped, err := image.file("manager")
-	if err != nil {
-		t.Fatal(err)
-	}
+// checkSameImage builds an image again, in another folder: neither where it is built nor when may be seen in what comes out.
+func checkSameImage(t *testing.T, c checkout, image layout, base string) {
+	t.Helper()
+	folder := filepath.Join(t.TempDir(), "a", "deeper", "folder")
+	copyTree(t, folder, "api", "cmd", "internal", "hack/image", "go.mod", "go.sum", "Dockerfile", ".dockerignore", "LICENSE", noticesFile)
+	program, shipped := compile(t, c, folder), fileOf(t, image, "manager")
 	if digest(shipped) != digest(program) {
-		t.Error("the image's manager is not what the same command compiles outside of it")
+		t.Error("the image's manager is not what the same command compiles in another folder, outside of it")
 	}
-	checkConfig(t, image)
-	checkFiles(t, image)
+	if again := buildLayout(t, c, folder, base); again.image.Digest != image.image.Digest {
+		t.Errorf("the image depends on where or when it is built: %s, then %s", image.image.Digest, again.image.Digest)
+	}
+}
+
+func fileOf(t *testing.T, image layout, name string) []byte {
+	t.Helper()
+	content, err := image.file(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
 }
 
 // checkConfig looks at what a runtime reads.
-func checkConfig(t *testing.T, image layout) {
+func checkConfig(t *testing.T, c checkout, p platform, image layout) {
 	t.Helper()
 	var manifest struct{ Config descriptor }
 	var config struct {
+		platform
 		Created string `json:"created"`
 		Config  struct {
 			User       string
@@ -122,9 +102,12 @@ func checkConfig(t *testing.T, image layout) {
 	if config.Config.User != "65532:65532" || !slices.Equal(config.Config.Entrypoint, []string{"/manager"}) || config.Created != "2026-01-02T03:04:05Z" {
 		t.Errorf("user %q, entrypoint %q, created %q", config.Config.User, config.Config.Entrypoint, config.Created)
 	}
+	if config.platform != p {
+		t.Errorf("the image for %v says that it is for %v", p, config.platform)
+	}
 	want := map[string]string{
-		"title": "Tokensync", "description": "Keeps fresh OAuth 2.0 tokens in Kubernetes Secrets", "licenses": "Apache-2.0", "version": "v1.2.3",
-		"revision": "0123abc", "created": "2026-01-02T03:04:05Z", "source": "https://tokensync.dev/tokensync", "documentation": "https://tokensync.dev/docs/",
+		"title": "Tokensync", "description": "Keeps fresh OAuth 2.0 tokens in Kubernetes Secrets", "licenses": "Apache-2.0", "version": testVersion,
+		"revision": c.commit, "created": "2026-01-02T03:04:05Z", "source": "https://tokensync.dev/tokensync", "documentation": "https://tokensync.dev/docs/",
 	}
 	got := map[string]string{}
 	for name, value := range config.Config.Labels {

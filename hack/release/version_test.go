@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -45,5 +47,51 @@ func TestNotes(t *testing.T) {
 				t.Errorf("error %v, want %q", err, test.fault)
 			}
 		})
+	}
+}
+
+// TestWhatIsNotReleased asks in small checkouts: what could not be built again is refused.
+func TestWhatIsNotReleased(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(t *testing.T, c *checkout, file string)
+		fault  string
+	}{
+		"a commit without a tag":           {func(*testing.T, *checkout, string) {}, ""},
+		"a commit that has the tag":        {func(t *testing.T, c *checkout, _ string) { t.Helper(); c.git(t, "tag", testVersion) }, ""},
+		"a commit that has another's tags": {func(t *testing.T, c *checkout, _ string) { t.Helper(); c.git(t, "tag", "v1.2.2") }, ""},
+		"a file that is changed":           {write, "the tree differs from its commit"},
+		"a tag that is another commit's": {func(t *testing.T, c *checkout, file string) {
+			t.Helper()
+			c.git(t, "tag", testVersion)
+			write(t, c, file)
+			c.commitAll(t)
+		}, testVersion + " is already the tag of commit"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := checkout{folder: t.TempDir()}
+			below := filepath.Join(c.folder, "hack", "release") // where root is the checkout
+			if err := os.MkdirAll(below, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			t.Chdir(below)
+			write(t, &c, "first")
+			c.git(t, "init", "--quiet")
+			c.commitAll(t)
+			test.change(t, &c, "second")
+			got, err := headCommit(t.Context(), testVersion)
+			if (test.fault == "") != (err == nil) || (err != nil && !strings.Contains(err.Error(), test.fault)) {
+				t.Errorf("error %v, want %q", err, test.fault)
+			}
+			if err == nil && (got.hash != c.commit || got.time.Unix() != 1767323045) {
+				t.Errorf("the commit is %+v, want %s", got, c.commit)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, c *checkout, file string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(c.folder, file), nil, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
