@@ -39,7 +39,7 @@ func TestWhatItCosts(t *testing.T) {
 			s := bringUp(t, r, n, 24*time.Hour)
 			memory(r, s, rest)
 			restarts(t, r, s)
-			unrelated(r, s, rest/3, 3*sizes[len(sizes)-1], 3*sizes[len(sizes)-1]/100)
+			unrelated(t, r, s, rest/3, 3*sizes[len(sizes)-1], 3*sizes[len(sizes)-1]/100)
 		})
 	}
 	t.Run("renewals", func(t *testing.T) { renewals(t, r, sizes[0]) })

@@ -48,8 +48,10 @@ func (s *site) restart(t *testing.T, r *Report, how string, limit time.Duration,
 	r.Tell(what+"API requests", "%s", more)
 }
 
-// unrelated is how much more memory a manager needs where there are many Secrets that do not concern it.
-func unrelated(r *Report, s *site, rest time.Duration, secrets, large int) {
+// unrelated is how much more memory a manager needs where there are many Secrets that do not concern it, and how long it takes there until as many
+// OAuthTokens again have a token.
+func unrelated(t *testing.T, r *Report, s *site, rest time.Duration, secrets, large int) {
+	t.Helper()
 	s.manager.Stop()
 	s.manager = s.RunManager(s.vendor)
 	s.settle()
@@ -68,4 +70,22 @@ func unrelated(r *Report, s *site, rest time.Duration, secrets, large int) {
 	s.settle()
 	after := s.manager.Settled(rest)
 	r.Timed(fmt.Sprintf("%d: more memory of its own with %d unrelated Secrets, %d of 1 MiB", s.n, secrets, large), after.Own-before.Own, 8, "MiB")
+	s.doubled(t, r, fmt.Sprintf("%d: as many again among %d unrelated Secrets: ", s.n, secrets))
+}
+
+// doubled lets a manager find as many OAuthTokens without a token as it has served so far.
+func (s *site) doubled(t *testing.T, r *Report, what string) {
+	t.Helper()
+	s.manager.Stop()
+	served := s.targets.Count(issued)
+	s.DeclareMany(space, s.vendor, served, served+s.n, 24*time.Hour)
+	before := s.Asked()
+	s.manager = s.RunManager(s.vendor)
+	if !s.targets.Await(served+s.n, 10*time.Minute, issued) {
+		t.Fatalf("%s%d of %d target Secrets hold a token after 10 minutes", what, s.targets.Count(issued), served+s.n)
+	}
+	took := time.Since(s.manager.Started)
+	s.settle()
+	r.Timed(what+"until all target Secrets hold a token", took.Seconds(), s.goal.Seconds(), "s")
+	s.judgeIssues(r, what, s.Asked().Since(before), s.manager.ProcessorTime())
 }
