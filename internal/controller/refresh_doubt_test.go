@@ -43,6 +43,35 @@ func lost() map[string]struct {
 	}
 }
 
+func TestAClockThatJumpsLosesNoRefreshToken(t *testing.T) {
+	t.Parallel()
+	clock := fakeTime()
+	w := newWorld(t, withClock(clock))
+	w.createSeeded("api", rotating())
+	w.awaitServed("api", "")
+	w.settled()
+	jumps := []time.Duration{5 * time.Hour, -9 * time.Hour, 2 * time.Hour, -24 * time.Hour, 48 * time.Hour}
+	for _, jump := range jumps {
+		clock.SetTime(clock.Now().Add(jump))
+		for range 3 {
+			w.nudge("api")
+			w.settled()
+		}
+		if token := w.oauthToken("api"); !has(token, v1alpha1.ConditionReady, v1alpha1.ReasonTokenIssued) || !token.Status.ExpiresAt.After(clock.Now()) {
+			t.Errorf("after a jump by %s: %+v", jump, token.Status.Conditions)
+		}
+		if !w.vendor.RefreshTokenIsLive(w.stored("api")) {
+			t.Fatalf("after a jump by %s the refresh token is lost", jump)
+		}
+	}
+	if got := w.requests("api"); got > len(jumps)+1 {
+		t.Errorf("%d requests for %d jumps", got, len(jumps))
+	}
+	if w.events("api")[v1alpha1.ReasonRefreshInterrupted] != 0 {
+		t.Error("a refresh token was called in doubt")
+	}
+}
+
 func TestALostAnswerLeavesARefreshTokenAloneUntilTheLastTenth(t *testing.T) {
 	t.Parallel()
 	clock := fakeTime()

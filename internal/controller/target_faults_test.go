@@ -164,6 +164,31 @@ func TestNothingIsRequestedInANamespaceThatIsBeingDeleted(t *testing.T) {
 	}
 }
 
+// TestNothingIsSpentInANamespaceThatIsBeingDeleted: what serves once would be lost there, and passwords need no refusals.
+func TestNothingIsSpentInANamespaceThatIsBeingDeleted(t *testing.T) {
+	t.Parallel()
+	w := newIdleWorld(t)
+	seed := w.createSeeded("seed", rotating())
+	w.create(w.register("password", rotating()), genericToken(w, "password", v1alpha1.GrantPassword))
+	if err := w.client.Delete(context.Background(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}); err != nil {
+		t.Fatal(err)
+	}
+	w.start()
+	w.eventually(func() string {
+		counts := w.api.counts()
+		return map[bool]string{false: "no creation was tried"}[counts["POST secrets (dry run)"] > 0]
+	})
+	w.settled()
+	for _, name := range []string{"seed", "password"} {
+		if got := w.requests(name); got != 0 {
+			t.Errorf("%s: %d requests to the vendor", name, got)
+		}
+	}
+	if !w.vendor.RefreshTokenIsLive(seed) {
+		t.Error("the first refresh token is spent")
+	}
+}
+
 func TestNothingIsRequestedWhereAQuotaLeavesNoPlace(t *testing.T) {
 	t.Parallel()
 	clock := clocktesting.NewFakeClock(time.Now().Truncate(time.Second))
