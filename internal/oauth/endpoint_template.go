@@ -208,16 +208,12 @@ func (t *endpointTemplate) expand(value func(name string) string) (string, error
 			dropped[p.group] = true
 		}
 	}
-	var b strings.Builder
-	b.WriteString(t.scheme)
-	for _, p := range t.host {
-		name, err := p.inHost(value)
-		if err != nil {
-			return "", err
-		}
-		b.WriteString(name)
+	host, err := t.expandHost(value)
+	if err != nil {
+		return "", err
 	}
-	b.WriteString(t.port)
+	var b strings.Builder
+	b.WriteString(t.scheme + host + t.port)
 	for _, p := range t.rest {
 		if dropped[p.group] {
 			continue
@@ -229,6 +225,25 @@ func (t *endpointTemplate) expand(value func(name string) string) (string, error
 		b.WriteString(escaped)
 	}
 	return b.String(), nil
+}
+
+// expandHost puts values into the host. Each may be a name's part, and all together too long for a name.
+func (t *endpointTemplate) expandHost(value func(name string) string) (string, error) {
+	var b strings.Builder
+	for _, p := range t.host {
+		part, err := p.inHost(value)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(part)
+	}
+	host := b.String()
+	long := slices.ContainsFunc(strings.Split(host, "."), func(label string) bool { return len(label) > 63 })
+	if names := t.hostParameters(); len(names) > 0 && (long || len(host) > 253) {
+		return "", fmt.Errorf("parameter %s makes the endpoint's host name too long: between dots it may have 63 characters, and 253 in all",
+			strings.Join(names, ", "))
+	}
+	return host, nil
 }
 
 // inHost is the piece as it stands in the host: nothing but letters, digits, hyphens, underscores and single dots between them.
