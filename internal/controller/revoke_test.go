@@ -431,6 +431,7 @@ func TestARevocationWaitsForThePauseThatTheVendorAskedFor(t *testing.T) {
 	w.vendor.Fail(oauthtest.Match{Endpoint: oauthtest.RevocationEndpoint}, oauthtest.TooManyRequests(oauthtest.InSeconds(120)), oauthtest.Times(1))
 	w.delete(named("api"))
 	w.awaitRevocations(1)
+	w.settled() // the pause is noted
 	for range 3 {
 		w.pass(clock, 30*time.Second, "api")
 		w.settled()
