@@ -439,7 +439,7 @@ func TestARevocationWaitsForThePauseThatTheVendorAskedFor(t *testing.T) {
 	if got := w.revocations(); len(got) != 1 {
 		t.Fatalf("%d revocations before the pause is over, want 1", len(got))
 	}
-	w.pass(clock, 31*time.Second, "api")
+	w.pass(clock, 2*time.Minute, "api")
 	w.awaitGone("api")
 	if w.vendor.IsLive(served) {
 		t.Error("the token is still good")
