@@ -108,7 +108,7 @@ soak: ## Let 1,000 short-lived tokens live through faults and deaths, and go thr
 	@$(WITH_CONTROL_PLANE); cd test && go test -tags=load -count=1 -timeout=60m -v ./soak
 
 .PHONY: bench
-bench: ## Measure what 1,000 and 10,000 OAuthTokens cost, against the bare cost of the same writes (about an hour; docs/testing.md)
+bench: ## Measure what 1,000 and 10,000 OAuthTokens cost, against the bare cost of the same writes (about two hours; docs/testing.md)
 	@$(WITH_CONTROL_PLANE); cd test && go test -tags=load -count=1 -timeout=180m -v ./load
 
 .PHONY: shards

@@ -22,7 +22,7 @@ func TestWhatItCosts(t *testing.T) {
 	if !r.Strict {
 		rest = 5 * time.Second
 	}
-	outage, err := time.ParseDuration(cmp.Or(os.Getenv("BENCH_OUTAGE"), "10m"))
+	outage, err := time.ParseDuration(cmp.Or(os.Getenv("BENCH_OUTAGE"), "1h"))
 	if err != nil {
 		t.Fatalf("BENCH_OUTAGE: %v", err)
 	}

@@ -7,6 +7,6 @@
 //	renewals_test.go     ten renewals a second, a tenth of which fail at first: lateness, processor time, API requests
 //	storm_test.go        all due at once: a vendor that comes back, a manager that comes back
 //
-// Settings, by environment: BENCH_SIZES (1000,10000), BENCH_OUTAGE (10m; 0s: the manager alone is away; -1s: no storms), BENCH_REPORT (a file for the table),
+// Settings, by environment: BENCH_SIZES (1000,10000), BENCH_OUTAGE (1h; 0s: the manager alone is away; -1s: no storms), BENCH_REPORT (a file for the table),
 // BENCH_BOUNDED (1: judge counts alone, not time and memory).
 package load
