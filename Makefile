@@ -92,7 +92,7 @@ control-plane: ## Build a local API server for tests and demo, once (about four 
 
 .PHONY: test
 test: ## Run every test with the race detector (PKG=./internal/oauth/... for some)
-	@$(WITH_CONTROL_PLANE); go test -race -timeout=30m $(PKG)
+	@$(WITH_CONTROL_PLANE); go test -race -timeout=30m -parallel=4 $(PKG) # tests wait more than they work
 
 .PHONY: e2e
 e2e: ## Run the real manager against faults, an authorization server of others, and a browser (PKG=./browser for some)
