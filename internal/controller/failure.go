@@ -41,8 +41,8 @@ func (r *Reconciler) failed(ctx context.Context, o *observation, p *plan, err er
 	if failure.Class == oauth.Throttled {
 		r.gate.pause(gateKey(p.flow), p.flow.ClientID, now.Add(cmp.Or(failure.RetryAfter, pauseOfOthers)))
 	}
-	if p.leaves(o, failure) {
-		return outcome, r.keepRest(ctx, o, p, failure.Rest, outcome)
+	if p.keepsRest(o, failure) {
+		return outcome, r.saveRest(ctx, o, p, failure.Rest, outcome)
 	}
 	if p.exchange.attempt != nil {
 		return outcome, r.settleAnswer(ctx, o, p, failure, outcome)
@@ -88,16 +88,16 @@ func (p *plan) interrupts(failure *oauth.Error) bool {
 	return p.declared && spends && failure.Ambiguous() && failure.Rest == nil && p.flow.RefreshTokenRotation() != oauth.RotationNo
 }
 
-// leaves tells whether an answer that can't be used holds a refresh token that can.
-func (p *plan) leaves(o *observation, failure *oauth.Error) bool {
+// keepsRest tells whether an answer that can't be used holds a refresh token that can.
+func (p *plan) keepsRest(o *observation, failure *oauth.Error) bool {
 	if failure.Rest == nil || !keepsRefreshTokens(p.flow) || p.exchange.means == byFragment {
 		return false
 	}
 	return p.exchange.attempt == nil || !otherSubject(o, p, failure.Rest)
 }
 
-// keepRest keeps the refresh token of an answer that can't be used otherwise: it is what the one that was sent, or the code, was spent for.
-func (r *Reconciler) keepRest(ctx context.Context, o *observation, p *plan, rest *oauth.Token, outcome *result) error {
+// saveRest saves the refresh token of an answer that can't be used otherwise: it is what the one that was sent, or the code, was spent for.
+func (r *Reconciler) saveRest(ctx context.Context, o *observation, p *plan, rest *oauth.Token, outcome *result) error {
 	err := r.saveGiven(ctx, o, p, rest)
 	outcome.keep = p.keep
 	switch {

@@ -148,16 +148,33 @@ func (r *Reconciler) revoke(ctx context.Context, o *observation) (*notice, time.
 	if len(held) == 0 && strange {
 		return revocationFailed(givenElsewhere), 0
 	}
-	endpoint, key := gateKey(flow), client.ObjectKeyFromObject(o.token)
-	if pause := r.aside.pausedUntil(r.Clock.Now(), endpoint, flow.ClientID).Sub(r.Clock.Now()); pause > 0 {
+	if failed, again := r.askToRevoke(ctx, o, flow, held); failed != nil {
+		return failed, again
+	}
+	switch expires := o.token.Status.ExpiresAt; {
+	case strange:
+		return revocationFailed(givenElsewhere), 0
+	case len(held) > 0:
+		return &notice{reason: v1alpha1.EventTokenRevoked, about: "the vendor has revoked the token"}, 0
+	case expires != nil && expires.After(r.Clock.Now()):
+		return revocationFailed("its Secret is gone already or does not hold it"), 0
+	}
+	return nil, 0
+}
+
+// askToRevoke asks the vendor to revoke what is held. It returns what to tell where that fails, as revoke does.
+func (r *Reconciler) askToRevoke(ctx context.Context, o *observation, flow *oauth.Flow, held map[string]oauth.Sensitive) (*notice, time.Duration) {
+	endpoint, clientID, key := gateKey(flow), flow.ClientID, client.ObjectKeyFromObject(o.token)
+	if pause := r.aside.pausedUntil(r.Clock.Now(), endpoint, clientID).Sub(r.Clock.Now()); pause > 0 {
 		return revocationFailed("the vendor asked for a pause that is not over"), pause
 	}
 	if !r.aside.enter(r.Clock.Now(), endpoint, key, o.token.DeletionTimestamp.Time) {
 		return revocationFailed("too many requests to the vendor were left unanswered for this one to be sent"), revocationPause
 	}
 	defer func() { r.aside.leave(r.Clock.Now(), endpoint, key) }()
-	if flow, err = r.withRevocationEndpoint(ctx, o, flow); err != nil {
-		return revocationFailed(err.Error()), r.revocationAgain(flow, err)
+	flow, err := r.withRevocationEndpoint(ctx, o, flow)
+	if err != nil {
+		return revocationFailed(err.Error()), r.revocationAgain(endpoint, clientID, err)
 	}
 	requests, known := revocations(flow, held)
 	if !known {
@@ -168,28 +185,20 @@ func (r *Reconciler) revoke(ctx context.Context, o *observation) (*notice, time.
 		err := r.Vendors.Revoke(ctx, request)
 		r.hear(&r.aside, endpoint, key, started, err)
 		if err != nil {
-			return revocationFailed(err.Error()), r.revocationAgain(flow, err)
+			return revocationFailed(err.Error()), r.revocationAgain(endpoint, clientID, err)
 		}
-	}
-	switch expires := o.token.Status.ExpiresAt; {
-	case strange:
-		return revocationFailed(givenElsewhere), 0
-	case len(requests) > 0:
-		return &notice{reason: v1alpha1.EventTokenRevoked, about: "the vendor has revoked the token"}, 0
-	case expires != nil && expires.After(r.Clock.Now()):
-		return revocationFailed("its Secret is gone already or does not hold it"), 0
 	}
 	return nil, 0
 }
 
 // revocationAgain is the pause after a failure. One that the vendor asked for holds for all revocations of this client.
-func (r *Reconciler) revocationAgain(flow *oauth.Flow, err error) time.Duration {
+func (r *Reconciler) revocationAgain(endpoint, clientID string, err error) time.Duration {
 	failure, ok := errors.AsType[*oauth.Error](err)
 	if !ok || failure.Class != oauth.Throttled {
 		return revocationPause
 	}
 	pause := cmp.Or(failure.RetryAfter, pauseOfOthers)
-	r.aside.pause(gateKey(flow), flow.ClientID, r.Clock.Now().Add(pause))
+	r.aside.pause(endpoint, clientID, r.Clock.Now().Add(pause))
 	return pause
 }
 

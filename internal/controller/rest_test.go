@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	clocktesting "k8s.io/utils/clock/testing"
+
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/consent"
 	"tokensync.dev/tokensync/internal/oauth/oauthtest"
@@ -16,6 +18,14 @@ func useless() map[string]oauthtest.Fault {
 		"token-type":   oauthtest.Member("token_type", `"mac"`),
 		"born-expired": oauthtest.Member("expires_in", `-5`),
 	}
+}
+
+// recovers waits until the next request, and none besides, has brought another token than before.
+func (w *world) recovers(clock *clocktesting.FakeClock, before string, requests int) {
+	w.t.Helper()
+	w.pass(clock, 2*time.Minute, "api")
+	w.awaitServed("api", before)
+	w.expect("api", requests, "after the answer that could not be used")
 }
 
 func TestTheRefreshTokenOfAUselessAnswerIsKept(t *testing.T) {
@@ -39,9 +49,7 @@ func TestTheRefreshTokenOfAUselessAnswerIsKept(t *testing.T) {
 			if !has(w.oauthToken("api"), v1alpha1.ConditionRenewalFailing, v1alpha1.ReasonMalformedResponse) {
 				t.Errorf("what is wrong is not told: %v", w.oauthToken("api").Status.Conditions)
 			}
-			w.pass(clock, 2*time.Minute, "api")
-			w.awaitServed("api", served)
-			w.expect("api", 3, "after the answer that could not be used")
+			w.recovers(clock, served, 3)
 			if w.events("api")[v1alpha1.ReasonRefreshInterrupted] != 0 {
 				t.Error("a refresh token is called in doubt that was replaced")
 			}
@@ -63,12 +71,10 @@ func TestACodesRefreshTokenIsKeptWhateverComesWithIt(t *testing.T) {
 				t.Fatalf("the person is told %+v", outcome)
 			}
 			w.awaitRequests("api", 1)
-			w.pass(clock, 2*time.Minute, "api")
-			w.awaitServed("api", "")
+			w.recovers(clock, "", 2)
 			if codes := w.codes("api"); codes != 1 {
 				t.Errorf("%d codes were sent", codes)
 			}
-			w.expect("api", 2, "after the answer that could not be used")
 			if w.events("api")[v1alpha1.EventAuthorizationCompleted] != 1 {
 				t.Error("no event tells that somebody authorized")
 			}
@@ -88,9 +94,7 @@ func TestAPasswordsRefreshTokenIsKeptWhateverComesWithIt(t *testing.T) {
 	if !w.vendor.RefreshTokenIsLive(kept) {
 		t.Error("the refresh token that came is not kept")
 	}
-	w.pass(clock, 2*time.Minute, "api")
-	w.awaitServed("api", "")
-	w.expect("api", 2, "after the answer that could not be used")
+	w.recovers(clock, "", 2)
 	if w.vendor.RefreshTokenIsLive(kept) {
 		t.Error("it is not what was used next")
 	}

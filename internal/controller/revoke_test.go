@@ -421,6 +421,32 @@ func TestARefusedFinalizerDelaysNothingElse(t *testing.T) {
 	})
 }
 
+func TestARevocationWaitsForThePauseThatDiscoveryAskedFor(t *testing.T) {
+	t.Parallel()
+	clock := fakeTime()
+	w := newWorld(t, withClock(clock))
+	w.createPlain("api", oauthtest.Client{}, func(o *v1alpha1.OAuthToken) {
+		o.Spec.RevokeOnDelete, o.Spec.Endpoints.IssuerURL = true, v1alpha1.URL(w.vendor.IssuerURL(oauthtest.Generic))
+	})
+	served := w.awaitServed("api", "")
+	w.settled()
+	discovery := oauthtest.Match{Endpoint: oauthtest.DiscoveryEndpoint}
+	w.vendor.Fail(discovery, oauthtest.TooManyRequests(oauthtest.InSeconds(120)), oauthtest.Times(1))
+	w.delete(named("api"))
+	w.eventually(func() string { return map[int]string{0: "nobody has asked the issuer"}[w.vendor.Count(discovery)] })
+	w.settled() // the pause is noted
+	w.pass(clock, time.Minute, "api")
+	w.settled()
+	if got := w.vendor.Count(discovery); got != 1 {
+		t.Errorf("the issuer was asked %d times before the pause is over, want 1", got)
+	}
+	w.pass(clock, 2*time.Minute, "api")
+	w.awaitGone("api")
+	if w.vendor.IsLive(served) {
+		t.Error("the token is still good")
+	}
+}
+
 func TestARevocationWaitsForThePauseThatTheVendorAskedFor(t *testing.T) {
 	t.Parallel()
 	clock := fakeTime()
