@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"tokensync.dev/tokensync/internal/oauth/oauthtest"
@@ -49,8 +50,31 @@ func (b *books) expiredInPeace(r fleet.Replaced) string {
 	if b.hasFailed(r.ID, end.Add(-life/4), end) || b.wasPaused(r.ID, issued, end) || lasted(b.alone, end) || lasted(b.away, end) {
 		return ""
 	}
-	return fmt.Sprintf("%s: the token issued at %s with a life of %s was replaced %s after its end", r.ID,
-		issued.Format(time.TimeOnly), life, r.At.Sub(end).Round(time.Second))
+	return fmt.Sprintf("%s: the token issued at %s with a life of %s was replaced %s after its end; %s", r.ID,
+		issued.Format(time.TimeOnly), life, r.At.Sub(end).Round(time.Second), b.story(r.ID, issued, r.At))
+}
+
+// story is what is known of the time in which a token was served, in seconds since it was issued, for whoever looks for a cause.
+func (b *books) story(id string, issued, replaced time.Time) string {
+	since := func(t time.Time) float64 { return t.Sub(issued).Seconds() }
+	var events []string
+	failures := 0
+	for _, r := range b.requests[id] {
+		if failed(r) && r.Time.Before(issued) {
+			failures++
+		}
+		if !r.Time.Before(issued.Add(-slack)) && !r.Time.After(replaced.Add(slack)) {
+			events = append(events, fmt.Sprintf("%.1f %s", since(r.Time), strings.TrimSpace(r.Fault+" "+string(r.Outcome))))
+		}
+	}
+	for what, spans := range map[string][]span{"nobody led": b.alone, "the leader was killed": b.kills, "the vendor was shut": b.away} {
+		for _, s := range spans {
+			if s.touches(issued, replaced) {
+				events = append(events, fmt.Sprintf("%.1f to %.1f %s", since(s.from), since(s.to), what))
+			}
+		}
+	}
+	return fmt.Sprintf("%d requests had failed before; then: %s", failures, strings.Join(events, ", "))
 }
 
 // failed tells whether a client got no token, or could not know that there was one. A slow answer is one all the same.
