@@ -18,8 +18,12 @@ const (
 
 	// swiftFailures is how many failures of an hour follow each other at the pace of their class alone; see thrift.
 	swiftFailures = 10
-	// thriftyLife is what must remain of a served token's life for thrift to respect it.
+	// sparedFailures is how many failures of an hour are kept for when no token is served, or not for long any more; see thrift.
+	sparedFailures = 4
+	// thriftyLife is what must remain of a served token's life for thrift to respect it whatever else is.
 	thriftyLife = time.Minute
+	// lastPart is the part of a served token's life in which it is late for a renewal.
+	lastPart = 4
 )
 
 // Class says what kind of failure a request met.
@@ -75,7 +79,7 @@ func AfterFailure(
 	after.Recent = append(after.Recent, now)
 	after.Recent = after.Recent[max(len(after.Recent)-maxFailures, 0):]
 
-	b := backOff{retries: after.Count - 1, uid: uid, life: served.remaining(now)}
+	b := backOff{retries: after.Count - 1, uid: uid, life: served.remaining(now), late: served.isLate(now)}
 	after.NextAttempt = now.Add(max(b.pause(c, retryAfter), b.thrift(len(after.Recent))))
 	if len(after.Recent) == maxFailures {
 		after.NextAttempt = later(after.NextAttempt, capEnd(after.Recent))
@@ -106,11 +110,17 @@ func (t *Token) remaining(now time.Time) time.Duration {
 	return max(t.ExpiresAt.Sub(now), 0)
 }
 
+// isLate tells whether the last quarter of the token's life has begun.
+func (t *Token) isLate(now time.Time) bool {
+	return t == nil || t.remaining(now) <= t.ExpiresAt.Sub(t.lastAnswer())/lastPart
+}
+
 // backOff is what the pause after a failure depends on, beside its class.
 type backOff struct {
 	retries int           // failures before this one
 	uid     string        // source of the jitter
 	life    time.Duration // what remains of the served token's life; 0: no token is served
+	late    bool          // it is the last quarter of that life, or no token is served
 }
 
 // pause returns the pause after a failure of class c, in whole seconds.
@@ -146,14 +156,17 @@ func (b backOff) inTime(pause time.Duration) time.Duration {
 
 // thrift returns the least pause after the nth failure of an hour. Twenty are allowed, and the halving pauses before a token's expiry
 // alone can take half of them; once all are spent, an object without a token can't ask for one for up to an hour. So from the eleventh
-// on failures are apart by 5 s doubling to 10 min, whatever their class. While a served token lasts for a minute and more, half of what
-// remains is enough. In an ordinary outage at most 19 requests fail in an hour.
+// on failures are apart by 5 s doubling to 10 min, whatever their class. In an ordinary outage at most 19 requests fail in an hour.
+//
+// Half of what remains of a served token's life is enough while that is a minute and more. It is also enough before the last quarter of
+// the life, so that no token ends whose vendor was well by then; but not for the last four failures, with which one whose vendor has
+// failed now and then all the time comes through an outage.
 func (b backOff) thrift(n int) time.Duration {
 	if n <= swiftFailures {
 		return 0
 	}
 	pause := doubled(transientPause, n-swiftFailures-1, maxTransientPause)
-	if b.life >= thriftyLife {
+	if b.life >= thriftyLife || !b.late && n <= maxFailures-sparedFailures {
 		return b.inTime(pause)
 	}
 	return pause

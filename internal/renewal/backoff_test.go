@@ -141,6 +141,7 @@ func TestSecondTenFailuresOfAnHourAreFartherApart(t *testing.T) {
 	for behaviour, c := range map[string]struct {
 		earlier int           // failures of the past hour, each of which was followed by a success
 		served  time.Duration // remaining life; 0: none
+		of      time.Duration // the whole life; 0: an hour and what remains
 		want    time.Duration
 	}{
 		"the tenth as its class says":                 {earlier: 9, want: 5 * time.Second},
@@ -151,11 +152,19 @@ func TestSecondTenFailuresOfAnHourAreFartherApart(t *testing.T) {
 		"down to a minute of it":                      {earlier: 17, served: time.Minute, want: 30 * time.Second},
 		"for 10 min where the served life is shorter": {earlier: 17, served: 59 * time.Second, want: 10 * time.Minute},
 		"not for longer because the life is long":     {earlier: 10, served: time.Hour, want: 5 * time.Second},
+		"for half a short life before its last quarter": {
+			earlier: 15, served: 11 * time.Second, of: 40 * time.Second, want: 5 * time.Second,
+		},
+		"for longer in the last quarter":           {earlier: 15, served: 10 * time.Second, of: 40 * time.Second, want: 160 * time.Second},
+		"for longer if it is one of the last four": {earlier: 16, served: 30 * time.Second, of: 40 * time.Second, want: 320 * time.Second},
 	} {
 		t.Run(behaviour, func(t *testing.T) {
 			var served *renewal.Token
 			if c.served > 0 {
 				served = &renewal.Token{IssuedAt: after(-time.Hour), ExpiresAt: after(c.served)}
+				if c.of > 0 {
+					served.IssuedAt = served.ExpiresAt.Add(-c.of)
+				}
 			}
 			got := renewal.AfterFailure(start, renewal.Transient, renewal.Failures{Recent: minutes(c.earlier)}, true, 0, served, unjittered)
 			if pause := got.NextAttempt.Sub(start); pause != c.want {

@@ -3,6 +3,7 @@ package renewal_test
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"testing"
 	"time"
@@ -264,11 +265,11 @@ func TestServedTokenOutlivesItsRenewal(t *testing.T) {
 }
 
 // lateVendor lives with a vendor that fails until a quarter of each token's life is left, and tells whether a token expired within the
-// first so many lives.
-func lateVendor(class renewal.Class, uid string, lifetime time.Duration, tokens int) (expired bool) {
+// first so many lives, or before so many requests had failed.
+func lateVendor(class renewal.Class, uid string, lifetime time.Duration, tokens, failures int) (expired bool) {
 	l := newLife(uid, renewal.Policy{})
 	l.request(answer{lifetime: lifetime})
-	for got := 0; got < tokens; {
+	for got, failed := 0, 0; got < tokens && failed < failures; {
 		d := l.decide()
 		switch {
 		case l.served() == nil:
@@ -277,6 +278,7 @@ func lateVendor(class renewal.Class, uid string, lifetime time.Duration, tokens 
 			l.trueTime = d.At
 		case l.token.ExpiresAt.Sub(l.now()) > lifetime/4:
 			l.request(answer{class: class})
+			failed++
 		default:
 			l.request(answer{lifetime: lifetime})
 			got++
@@ -291,13 +293,16 @@ func TestVendorThatAnswersInTheLastQuarterIsFoundInTime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for seconds := 8; seconds <= 100_000; seconds += 1 + seconds/30 {
-				if lateVendor(class, strconv.Itoa(seconds), time.Duration(seconds)*time.Second, 1) {
+				if lateVendor(class, strconv.Itoa(seconds), time.Duration(seconds)*time.Second, 1, math.MaxInt) {
 					t.Errorf("a token of %d s expired", seconds)
+				}
+				if lateVendor(class, strconv.Itoa(seconds), time.Duration(seconds)*time.Second, 50, 17) {
+					t.Errorf("a token of %d s expired before 17 requests had failed", seconds)
 				}
 			}
 			// Failing in every life, the vendor spends the 20 failures of an hour on short tokens; those of 10 minutes get through.
 			for seconds := 600; seconds <= 100_000; seconds += 1 + seconds/30 {
-				if lateVendor(class, strconv.Itoa(seconds), time.Duration(seconds)*time.Second, 50) {
+				if lateVendor(class, strconv.Itoa(seconds), time.Duration(seconds)*time.Second, 50, math.MaxInt) {
 					t.Errorf("one of 50 tokens of %d s expired", seconds)
 				}
 			}

@@ -159,7 +159,7 @@ var stories = map[string]story{
 		},
 	},
 	"flapping": {
-		about: "A vendor that fails every other request for a token of 20 seconds: the hour's 20 failures are spread, since the cap\nholds whatever happens.",
+		about: "A vendor that fails every other request for a token of 20 seconds: the hour's 20 failures come fast, but for the last\nfour, since the cap holds whatever happens.",
 		long:  2 * time.Hour,
 		answer: func(l *life, _ time.Duration) answer {
 			if l.failures.Count == 0 && l.token != nil {

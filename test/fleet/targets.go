@@ -40,24 +40,30 @@ type Served struct {
 // Follow watches the target Secrets of a namespace, "" for all, until the test ends.
 func (c *Cluster) Follow(namespace string) *Targets {
 	c.TB.Helper()
+	t := &Targets{seen: map[string]Served{}}
+	c.followSecrets(namespace, v1alpha1.RoleTarget, cache.ResourceEventHandlerFuncs{
+		AddFunc: t.note, UpdateFunc: func(_, now any) { t.note(now) }, DeleteFunc: t.forget,
+	})
+	return t
+}
+
+// followSecrets tells of the Secrets of a role in a namespace, "" for all, until the test ends.
+func (c *Cluster) followSecrets(namespace, role string, handler cache.ResourceEventHandler) {
+	c.TB.Helper()
 	clients, err := kubernetes.NewForConfig(c.config)
 	if err != nil {
 		c.TB.Fatal(err)
 	}
-	t := &Targets{seen: map[string]Served{}}
 	factory := informers.NewSharedInformerFactoryWithOptions(clients, 0, informers.WithNamespace(namespace),
-		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = v1alpha1.RoleLabel + "=" + v1alpha1.RoleTarget }))
+		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = v1alpha1.RoleLabel + "=" + role }))
 	informer := factory.Core().V1().Secrets().Informer()
-	if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc: t.note, UpdateFunc: func(_, now any) { t.note(now) }, DeleteFunc: t.forget,
-	}); err != nil {
+	if _, err := informer.AddEventHandler(handler); err != nil {
 		c.TB.Fatal(err)
 	}
 	stop := make(chan struct{})
 	c.TB.Cleanup(func() { close(stop); factory.Shutdown() })
 	factory.Start(stop)
 	factory.WaitForCacheSync(stop)
-	return t
 }
 
 // All are the targets by ID.

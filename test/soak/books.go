@@ -17,14 +17,15 @@ type books struct {
 	stored   map[string]string              // refresh tokens as the state Secrets have them
 	isLive   func(refreshToken string) bool // by the vendor's word
 	pauses   map[string]time.Duration       // that the vendor asks a client for when it answers 429, where they are long
+	uses     map[string][]fleet.Use         // of refresh tokens
 	alone    []span
 	kills    []span
 	away     []span
 }
 
-func newBooks(v *fleet.Vendor, c *chaos, stored map[string]string, pauses map[string]time.Duration) *books {
+func newBooks(v *fleet.Vendor, c *chaos, stored map[string]string, pauses map[string]time.Duration, uses map[string][]fleet.Use) *books {
 	b := &books{
-		requests: map[string][]oauthtest.Request{}, stored: stored, isLive: v.RefreshTokenIsLive, pauses: pauses,
+		requests: map[string][]oauthtest.Request{}, stored: stored, isLive: v.RefreshTokenIsLive, pauses: pauses, uses: uses,
 		alone: c.alone, kills: c.kills, away: c.shut(),
 	}
 	for _, r := range v.Requests() {
@@ -38,6 +39,8 @@ const (
 	slack = 3 * time.Second
 	// slowness is by how much an answer is slow.
 	slowness = 3 * time.Second
+	// apart is for how long after the deadline of a use nobody else uses a refresh token.
+	apart = time.Minute
 )
 
 // expiredInPeace tells why a served token should not have expired before it was replaced; "": it did not, or there was a reason for it.
@@ -47,7 +50,8 @@ func (b *books) expiredInPeace(r fleet.Replaced) string {
 		return ""
 	}
 	life := end.Sub(issued)
-	if b.hasFailed(r.ID, end.Add(-life/4), end) || b.wasPaused(r.ID, issued, end) || lasted(b.alone, end) || lasted(b.away, end) {
+	switch {
+	case b.hasFailed(r.ID, end.Add(-life/4), end), b.wasPaused(r.ID, issued, end), b.wasInUse(r.ID, end), lasted(b.alone, end), lasted(b.away, end):
 		return ""
 	}
 	return fmt.Sprintf("%s: the token issued at %s with a life of %s was replaced %s after its end; %s", r.ID,
@@ -65,6 +69,11 @@ func (b *books) story(id string, issued, replaced time.Time) string {
 		}
 		if !r.Time.Before(issued.Add(-slack)) && !r.Time.After(replaced.Add(slack)) {
 			events = append(events, fmt.Sprintf("%.1f %s", since(r.Time), strings.TrimSpace(r.Fault+" "+string(r.Outcome))))
+		}
+	}
+	for _, use := range b.uses[id] {
+		if (span{use.From, use.Deadline.Add(apart)}).touches(issued, replaced) {
+			events = append(events, fmt.Sprintf("refresh token in use from %.1f to %.1f, to be sent until %.1f", since(use.From), since(use.To), since(use.Deadline)))
 		}
 	}
 	for what, spans := range map[string][]span{"nobody led": b.alone, "the leader was killed": b.kills, "the vendor was shut": b.away} {
@@ -93,6 +102,19 @@ func (b *books) hasFailed(id string, from, to time.Time) bool {
 func (b *books) wasPaused(id string, issued, end time.Time) bool {
 	return slices.ContainsFunc(b.requests[id], func(r oauthtest.Request) bool {
 		return r.Fault == "too many requests" && r.Time.After(issued) && r.Time.Add(b.pauses[id]).After(end.Add(-slack))
+	})
+}
+
+// wasInUse tells whether a leader that led no more had begun to use a client's refresh token and had not told what came of it, so that nobody
+// else might use it before a token's end.
+func (b *books) wasInUse(id string, end time.Time) bool {
+	return slices.ContainsFunc(b.uses[id], func(use fleet.Use) bool {
+		isLeft := slices.ContainsFunc(b.alone, func(s span) bool { return s.touches(use.From.Add(-slack), use.Deadline) })
+		until := use.Deadline.Add(apart)
+		if !use.To.IsZero() && use.To.Before(until) {
+			until = use.To
+		}
+		return isLeft && !use.From.After(end) && until.After(end.Add(-slack))
 	})
 }
 

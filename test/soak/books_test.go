@@ -81,7 +81,7 @@ func TestARefreshTokenIsLostForAReasonOfItsOwn(t *testing.T) {
 				takeBack()
 			}
 			stored := map[string]string{"": held, "nothing": "", "the seed": seed}[c.stored]
-			b := newBooks(&fleet.Vendor{Server: vendor}, &chaos{}, map[string]string{"api": stored}, nil)
+			b := newBooks(&fleet.Vendor{Server: vendor}, &chaos{}, map[string]string{"api": stored}, nil, nil)
 			if c.kill != 0 {
 				b.kills = []span{{now.Add(c.kill), now.Add(c.kill + time.Second)}}
 			}
@@ -101,23 +101,36 @@ func TestATokenEndsForAReasonOfItsOwn(t *testing.T) {
 	around := func(after time.Duration) []span {
 		return []span{{issued.Add(after), issued.Add(after + 2*time.Second)}}
 	}
+	inUse := func(from, to time.Duration, alone []span) books {
+		use := fleet.Use{From: issued.Add(from), Deadline: issued.Add(from + 10*time.Second)}
+		if to != 0 {
+			use.To = issued.Add(to)
+		}
+		return books{alone: alone, uses: map[string][]fleet.Use{"api": {use}}}
+	}
 	for about, c := range map[string]struct {
 		replaced time.Duration
 		books    books
 		inPeace  bool
 	}{
-		"replaced in time":                         {replaced: 20 * time.Second},
-		"replaced within the slack":                {replaced: 43 * time.Second},
-		"replaced late":                            {replaced: 44 * time.Second, inPeace: true},
-		"after a failure in the last quarter":      {replaced: 44 * time.Second, books: books{requests: map[string][]oauthtest.Request{"api": at(35*time.Second, "dropped")}}},
-		"after a failure before":                   {replaced: 44 * time.Second, books: books{requests: map[string][]oauthtest.Request{"api": at(20*time.Second, "dropped")}}, inPeace: true},
-		"after a slow answer":                      {replaced: 44 * time.Second, books: books{requests: map[string][]oauthtest.Request{"api": at(35*time.Second, "slow")}}, inPeace: true},
-		"after a failure of another":               {replaced: 44 * time.Second, books: books{requests: map[string][]oauthtest.Request{"other": at(35*time.Second, "dropped")}}, inPeace: true},
-		"after a short pause that was asked for":   {replaced: 44 * time.Second, books: books{requests: map[string][]oauthtest.Request{"api": at(20*time.Second, "too many requests")}}, inPeace: true},
-		"while nobody led":                         {replaced: 44 * time.Second, books: books{alone: around(37 * time.Second)}},
-		"after a time in which nobody led":         {replaced: 44 * time.Second, books: books{alone: around(20 * time.Second)}, inPeace: true},
-		"while the vendor could not be reached":    {replaced: 44 * time.Second, books: books{away: around(37 * time.Second)}},
-		"after the vendor could not be reached":    {replaced: 44 * time.Second, books: books{away: around(20 * time.Second)}, inPeace: true},
+		"replaced in time":                             {replaced: 20 * time.Second},
+		"replaced within the slack":                    {replaced: 43 * time.Second},
+		"replaced late":                                {replaced: 44 * time.Second, inPeace: true},
+		"after a failure in the last quarter":          {replaced: 44 * time.Second, books: books{requests: map[string][]oauthtest.Request{"api": at(35*time.Second, "dropped")}}},
+		"after a failure before":                       {replaced: 44 * time.Second, books: books{requests: map[string][]oauthtest.Request{"api": at(20*time.Second, "dropped")}}, inPeace: true},
+		"after a slow answer":                          {replaced: 44 * time.Second, books: books{requests: map[string][]oauthtest.Request{"api": at(35*time.Second, "slow")}}, inPeace: true},
+		"after a failure of another":                   {replaced: 44 * time.Second, books: books{requests: map[string][]oauthtest.Request{"other": at(35*time.Second, "dropped")}}, inPeace: true},
+		"after a short pause that was asked for":       {replaced: 44 * time.Second, books: books{requests: map[string][]oauthtest.Request{"api": at(20*time.Second, "too many requests")}}, inPeace: true},
+		"while nobody led":                             {replaced: 44 * time.Second, books: books{alone: around(37 * time.Second)}},
+		"after a time in which nobody led":             {replaced: 44 * time.Second, books: books{alone: around(20 * time.Second)}, inPeace: true},
+		"while the vendor could not be reached":        {replaced: 44 * time.Second, books: books{away: around(37 * time.Second)}},
+		"after the vendor could not be reached":        {replaced: 44 * time.Second, books: books{away: around(20 * time.Second)}, inPeace: true},
+		"while its refresh token was in use by nobody": {replaced: 44 * time.Second, books: inUse(20*time.Second, 0, around(21*time.Second))},
+		"the same, and its result came to be known":    {replaced: 44 * time.Second, books: inUse(20*time.Second, 30*time.Second, around(21*time.Second)), inPeace: true},
+		"while its refresh token was in use":           {replaced: 44 * time.Second, books: inUse(20*time.Second, 0, nil), inPeace: true},
+		"when its refresh token had been in use by nobody": {
+			replaced: 44 * time.Second, books: inUse(-40*time.Second, 0, around(-39*time.Second)), inPeace: true,
+		},
 		"after a pause beyond it was asked for":    {replaced: 44 * time.Second, books: longPause(at(20*time.Second, "too many requests"), 24*time.Second)},
 		"after a pause that was over":              {replaced: 44 * time.Second, books: longPause(at(10*time.Second, "too many requests"), 24*time.Second), inPeace: true},
 		"after a pause that was asked for earlier": {replaced: 44 * time.Second, books: longPause(at(-time.Second, "too many requests"), time.Minute), inPeace: true},

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) { harness.Main(m) }
 const space = "soak"
 
 const (
-	// faulty is the share of answers that fail, and that of 429 with a long pause where there are such.
+	// faulty is the share of answers that fail.
 	faulty = 0.10
 	// slow is the share of answers that are slow, beside those that fail.
 	slow = 0.01
@@ -61,7 +61,7 @@ func TestNothingIsLostOverTime(t *testing.T) {
 	cluster := fleet.StartCluster(t)
 	vendor := fleet.StartVendor(t, 20*time.Millisecond, oauthtest.WithSeed(seed), oauthtest.WithHistory(0), oauthtest.WithLongMemory())
 	cluster.Namespace(space)
-	targets := cluster.Follow(space)
+	targets, uses := cluster.Follow(space), cluster.FollowUses(space)
 	lives, pauses := make([]time.Duration, n), map[string]time.Duration{}
 	for i := range lives {
 		lives[i] = time.Duration(20+dice.IntN(281)) * time.Second
@@ -92,7 +92,7 @@ func TestNothingIsLostOverTime(t *testing.T) {
 	for _, undo := range takeBack {
 		undo()
 	}
-	judge(t, n, c, targets, pauses)
+	judge(t, n, c, targets, uses, pauses)
 }
 
 // seeded are those OAuthTokens that live on refresh tokens, each of which can be used once.
@@ -102,7 +102,8 @@ func seeded(i int) bool { return i%5 == 0 }
 // than the other half. Each has an endpoint of its own, since two clients that are to wait are an endpoint that is to be waited for.
 func held(i int) bool { return i%10 == 3 }
 
-// fail lets the vendor fail in all the ways that mend themselves. Those that a person must mend are the fault matrix's.
+// fail lets the vendor fail in all the ways that mend themselves. Those that a person must mend are the fault matrix's. Whom it asks for a long
+// pause it fails otherwise half as often, so that all have the same share of failures.
 func fail(v *fleet.Vendor, pauses map[string]time.Duration) (takeBack []func()) {
 	faults := []oauthtest.Fault{
 		oauthtest.Drop(), oauthtest.DropUnread(), oauthtest.DropMidAnswer(), oauthtest.AfterActing(oauthtest.Drop()),
@@ -114,7 +115,9 @@ func fail(v *fleet.Vendor, pauses map[string]time.Duration) (takeBack []func()) 
 	}
 	for id, pause := range pauses {
 		fault := oauthtest.TooManyRequests(oauthtest.InSeconds(int(pause.Seconds())))
-		takeBack = append(takeBack, v.Fail(oauthtest.Match{ClientID: id}, fault, oauthtest.Probability(faulty)))
+		takeBack = append(takeBack,
+			v.Fail(oauthtest.Match{ClientID: id}, fault, oauthtest.Probability(faulty/2)),
+			v.Fail(oauthtest.Match{ClientID: id}, oauthtest.Fault{}, oauthtest.Probability(0.5))) // none, nor one of those below
 	}
 	for _, fault := range faults {
 		takeBack = append(takeBack, v.Fail(oauthtest.Match{}, fault, oauthtest.Probability(faulty/float64(len(faults)))))
@@ -153,17 +156,17 @@ func leaks(t *testing.T, c *chaos, length time.Duration) {
 }
 
 // judge waits until all is as it should be, and goes through the books.
-func judge(t *testing.T, n int, c *chaos, targets *fleet.Targets, pauses map[string]time.Duration) {
+func judge(t *testing.T, n int, c *chaos, targets *fleet.Targets, uses *fleet.Uses, pauses map[string]time.Duration) {
 	t.Helper()
 	var b *books
 	harness.Within(t, 10*time.Minute, 2*time.Second, func() string {
-		b = newBooks(c.vendor, c, refreshTokens(t, c), pauses)
+		b = newBooks(c.vendor, c, refreshTokens(t, c), pauses, uses.All())
 		return unsettled(c, b)
 	})
 	for _, m := range c.managers { // nothing is spent while the books are gone through
 		m.Stop()
 	}
-	b = newBooks(c.vendor, c, refreshTokens(t, c), pauses)
+	b = newBooks(c.vendor, c, refreshTokens(t, c), pauses, uses.All())
 	replaced, inPeace := targets.Replaced(), 0
 	late := 0
 	for _, r := range replaced {
