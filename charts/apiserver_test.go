@@ -24,7 +24,7 @@ func TestAPIServerAcceptsWhatIsRendered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{namespace, "team-a", "team-b"} {
+	for _, name := range []string{namespace, "team-a", "team-b", "2024", "true", "1e3"} {
 		restricted := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}}}
 		if err := cluster.Create(t.Context(), restricted); err != nil {
 			t.Fatal(err)
@@ -39,6 +39,8 @@ func TestAPIServerAcceptsWhatIsRendered(t *testing.T) {
 		"users that the cluster picks":     "{podSecurityContext: {runAsUser: null, runAsGroup: null}}",
 		"pods that don't overlap":          "{replicas: 1, strategy: {type: Recreate}}",
 		"a name of numbers":                "{fullnameOverride: a1, commonLabels: {a: '1'}, commonAnnotations: {b: 'true'}}",
+		"names that YAML reads as something else": "{namespaces: ['2024', 'true', '1e3'], serviceAccount: {name: '1'}, priorityClass: {create: false, name: '2'}, " +
+			"portal: {enabled: true, url: 'https://tokens.example.com', ingress: {enabled: true, className: '3', tlsSecretName: '4'}}}",
 	} {
 		t.Run(about, func(t *testing.T) {
 			objects := mustTemplate(t, values)

@@ -104,6 +104,28 @@ func TestLint(t *testing.T) {
 	}
 }
 
+func TestANamespaceOfFigures(t *testing.T) {
+	objects := mustTemplate(t, "namespaces: ['2024', '1e3']", "--namespace", "2024")
+	roles := map[string]int{}
+	for _, object := range objects {
+		switch object.GetKind() {
+		case "Role":
+			roles[object.GetNamespace()]++
+		case "RoleBinding", "ClusterRoleBinding":
+			subjects, _, err := unstructured.NestedSlice(object.Object, "subjects")
+			if err != nil || len(subjects) != 1 {
+				t.Fatalf("%s has subjects %v: %v", object.GetName(), subjects, err)
+			}
+			if subject, _ := subjects[0].(map[string]any); subject["namespace"] != "2024" {
+				t.Errorf("%s %s binds to %v", object.GetKind(), object.GetName(), subject)
+			}
+		}
+	}
+	if roles["2024"] == 0 || roles["1e3"] == 0 || len(roles) != 2 {
+		t.Errorf("roles are in %v", roles)
+	}
+}
+
 // manager builds the manager and returns what runs it.
 func manager(t *testing.T) func(ctx context.Context, arguments ...string) (string, error) {
 	t.Helper()

@@ -22,6 +22,7 @@ import (
 // +kubebuilder:validation:XValidation:rule="oldSelf.hasValue() || size(self.metadata.name) <= 200",optionalOldSelf=true,message="metadata.name may have at most 200 characters, since the names of Secrets are made from it: choose a shorter one"
 // +kubebuilder:validation:XValidation:rule="oldSelf.hasValue() && oldSelf.value().spec == self.spec || has(self.spec.target) && has(self.spec.target.name) || self.metadata.name != self.spec.credentialsSecretRef.name",optionalOldSelf=true,fieldPath=".spec.target.name",message="without it the target Secret would be the credentials Secret, which has the OAuthToken's name: set it to another name"
 // +kubebuilder:validation:XValidation:rule="oldSelf.hasValue() && oldSelf.value().spec == self.spec || has(self.spec.target) && has(self.spec.target.name) || !self.metadata.name.endsWith('-oauth-state')",optionalOldSelf=true,fieldPath=".spec.target.name",message="without it the target Secret would have the OAuthToken's name, and names that end in -oauth-state are kept for state Secrets: set it to another name"
+// +kubebuilder:validation:XValidation:rule="oldSelf.hasValue() && oldSelf.value().spec == self.spec || self.spec.credentialsSecretRef.name != self.metadata.name + '-oauth-state'",optionalOldSelf=true,fieldPath=".spec.credentialsSecretRef.name",message="this is the name of the OAuthToken's state Secret: keep the credentials under another name"
 type OAuthToken struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional

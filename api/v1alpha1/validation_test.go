@@ -329,6 +329,13 @@ func targetRefusals() []refusal {
 			accepted: []string{`target: {name: x}`},
 		},
 		{
+			name:     "the credentials are not in the state Secret's place",
+			object:   "x",
+			refused:  []string{`credentialsSecretRef: {name: x-oauth-state}`},
+			want:     "spec.credentialsSecretRef.name: this is the name of the OAuthToken's state Secret: keep the credentials under another name",
+			accepted: []string{`credentialsSecretRef: {name: y-oauth-state}`},
+		},
+		{
 			name:     "the target has the name of a Secret",
 			refused:  []string{`target: {name: My_Token}`, `target: {name: ""}`, `target: {name: "a b"}`},
 			want:     "spec.target.name: " + wantSecret,

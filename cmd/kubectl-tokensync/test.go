@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"tokensync.dev/tokensync/internal/declaration"
 	"tokensync.dev/tokensync/internal/oauth"
@@ -58,7 +60,11 @@ func (v *testVerb) run(command *cobra.Command, _ []string) error {
 		return errors.New("which manifest? Name a file with -f, or pipe one in with -f -")
 	}
 	namespace, _, err := v.cluster.flags.ToRawKubeConfigLoader().Namespace()
-	if err != nil {
+	switch {
+	case err == nil:
+	case v.offline: // what the cluster is called by does not matter
+		namespace = cmp.Or(*v.cluster.flags.Namespace, metav1.NamespaceDefault)
+	default:
 		return err
 	}
 	file, err := openManifest(v.file, v.In, namespace)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -101,6 +103,24 @@ func (d *desk) keeps(name, role string) {
 		secret.Labels = map[string]string{v1alpha1.RoleLabel: role}
 	}
 	d.create(secret)
+}
+
+func TestOfflineNeedsNoKubeconfig(t *testing.T) {
+	c := newCounter(t)
+	manifest := c.manifest(c.catalogue(), "genesys-cloud", oauth.ClientCredentials)
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := os.WriteFile(kubeconfig, []byte("apiVersion: v1\nkind: Config\ncurrent-context: gone\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, namespace := range []string{"shop", ""} {
+		said, exit := c.try(manifest, "--kubeconfig="+kubeconfig, "--no-request", "--namespace="+namespace)
+		if exit != 0 || strings.Contains(said, "gone") {
+			t.Errorf("in namespace %q: exit status %d\n%s", namespace, exit, said)
+		}
+	}
+	if said, exit := c.try(manifest, "--kubeconfig="+kubeconfig, "--no-request", "--namespace=", "--offline=false"); exit != 1 || !strings.Contains(said, "gone") {
+		t.Errorf("exit status %d\n%s", exit, said)
+	}
 }
 
 func TestAClusterThatIsAwayIsDoneWithout(t *testing.T) {

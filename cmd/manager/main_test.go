@@ -44,6 +44,8 @@ func TestFlagsThatCanNotBeMeantAreRefused(t *testing.T) {
 		"no requests to the API server":   {"--kube-api-qps=0", "--kube-api-qps must be above 0, or -1"},
 		"less than no requests":           {"--kube-api-qps=-0.5", "--kube-api-qps must be above 0, or -1"},
 		"requests that are no number":     {"--kube-api-qps=NaN", "--kube-api-qps must be above 0, or -1"},
+		"a burst of none":                 {"--kube-api-burst=0", "--kube-api-burst must be at least 1"},
+		"less than that":                  {"--kube-api-burst=-1", "--kube-api-burst must be at least 1"},
 		"a portal without an address":     {"--portal-bind-address=:8080", "belong together"},
 		"an address without a portal":     {"--portal-url=https://tokens.example.com", "belong together"},
 		"a portal's address with a query": {"--portal-bind-address=127.0.0.1:0 --portal-url=https://tokens.example.com/?a=b", "must not have user, query or fragment"},

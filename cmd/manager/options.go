@@ -72,6 +72,8 @@ func (o *options) validate(left []string) error {
 		return errors.New("--max-concurrent-reconciles must be at least 1")
 	case !positive(o.kubeAPIQPS) && o.kubeAPIQPS != -1:
 		return errors.New("--kube-api-qps must be above 0, or -1 for as many as the API server takes")
+	case o.kubeAPIQPS > 0 && o.kubeAPIBurst < 1:
+		return errors.New("--kube-api-burst must be at least 1: no request would fit into less")
 	case (o.portalAddress == "") != (o.portalURL == ""):
 		return errors.New("--portal-bind-address and --portal-url belong together: where the portal is served, and where browsers find it")
 	case o.portalURL == "":

@@ -481,6 +481,8 @@ func TestCookiesAndLinksFollowTheAddressThatBrowsersSee(t *testing.T) {
 	}{
 		"https://tokens.example.com":        {"__Host-tokensync-", "/", true},
 		"https://intranet.example.com/sync": {"__Host-tokensync-", "/", true},
+		"https://example.com/authorize":     {"__Host-tokensync-", "/", true},
+		"https://example.com/outcome":       {"__Host-tokensync-", "/", true},
 		"http://localhost:8085":             {"tokensync-", "/", false},
 		"http://localhost:8085/sync":        {"tokensync-", "/sync", false},
 	} {

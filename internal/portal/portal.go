@@ -127,15 +127,12 @@ func (s *site) route(routes *http.ServeMux, w http.ResponseWriter, r *http.Reque
 	if rest, ok := strings.CutPrefix(plain.URL.Path, s.URL.Path+"/"); ok && s.URL.Path != "" {
 		plain.URL.Path, plain.URL.RawPath = "/"+rest, ""
 	}
-	_, pattern := routes.Handler(plain)
-	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
-		asked := r.Clone(r.Context())
-		asked.Method, asked.URL = method, plain.URL
-		if _, taken := routes.Handler(asked); taken != "" {
-			allowed = append(allowed, method)
-		}
+	allowed := methods(routes, plain)
+	if len(allowed) == 0 { // a proxy has removed the path already, and what is left begins as it does
+		plain = r.Clone(r.Context())
+		allowed = methods(routes, plain)
 	}
+	_, pattern := routes.Handler(plain)
 	switch {
 	case path.Clean(plain.URL.Path) != plain.URL.Path, len(allowed) == 0:
 		s.show(w, r, http.StatusNotFound, page{Heading: "absent.heading", Says: says("absent.text")})
@@ -145,4 +142,16 @@ func (s *site) route(routes *http.ServeMux, w http.ResponseWriter, r *http.Reque
 	default:
 		routes.ServeHTTP(w, plain)
 	}
+}
+
+// methods are those for which there is a route to where a request goes.
+func methods(routes *http.ServeMux, r *http.Request) (allowed []string) {
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		asked := r.Clone(r.Context())
+		asked.Method = method
+		if _, taken := routes.Handler(asked); taken != "" {
+			allowed = append(allowed, method)
+		}
+	}
+	return allowed
 }

@@ -15,9 +15,9 @@ it is: namespace, by default the release's, or cluster: true.
   "app.kubernetes.io/managed-by" .context.Release.Service
   "helm.sh/chart" (include "tokensync.chart" .context) -}}
 {{- with .component }}{{ $_ := set $labels "app.kubernetes.io/component" . }}{{ end -}}
-name: {{ .fullName | default (printf "%s-%s" (include "tokensync.fullname" .context) .name) }}
+name: {{ .fullName | default (printf "%s-%s" (include "tokensync.fullname" .context) .name) | quote }}
 {{- if not .cluster }}
-namespace: {{ .namespace | default .context.Release.Namespace }}
+namespace: {{ .namespace | default .context.Release.Namespace | quote }}
 {{- end }}
 labels:
   {{- merge $labels (.labels | default dict) .context.Values.commonLabels | toYaml | nindent 2 }}

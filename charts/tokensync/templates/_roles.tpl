@@ -17,11 +17,11 @@ metadata:
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: {{ $prefix }}Role
-  name: {{ include "tokensync.fullname" .context }}-{{ .name }}
+  name: {{ printf "%s-%s" (include "tokensync.fullname" .context) .name | quote }}
 subjects:
   - kind: ServiceAccount
-    name: {{ include "tokensync.serviceAccountName" .context }}
-    namespace: {{ .context.Release.Namespace }}
+    name: {{ include "tokensync.serviceAccountName" .context | quote }}
+    namespace: {{ .context.Release.Namespace | quote }}
 {{- end -}}
 
 {{/* What the replicas need to agree on who leads. Leader election writes its event in the core group. */}}
