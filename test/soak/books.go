@@ -61,16 +61,7 @@ func (b *books) expiredInPeace(r fleet.Replaced) string {
 // story is what is known of the time in which a token was served, in seconds since it was issued, for whoever looks for a cause.
 func (b *books) story(id string, issued, replaced time.Time) string {
 	since := func(t time.Time) float64 { return t.Sub(issued).Seconds() }
-	var events []string
-	failures := 0
-	for _, r := range b.requests[id] {
-		if failed(r) && r.Time.Before(issued) {
-			failures++
-		}
-		if !r.Time.Before(issued.Add(-slack)) && !r.Time.After(replaced.Add(slack)) {
-			events = append(events, fmt.Sprintf("%.1f %s", since(r.Time), strings.TrimSpace(r.Fault+" "+string(r.Outcome))))
-		}
-	}
+	failures, events := b.told(id, issued, replaced, since)
 	for _, use := range b.uses[id] {
 		if (span{use.From, use.Deadline.Add(apart)}).touches(issued, replaced) {
 			events = append(events, fmt.Sprintf("refresh token in use from %.1f to %.1f, to be sent until %.1f", since(use.From), since(use.To), since(use.Deadline)))
@@ -84,6 +75,19 @@ func (b *books) story(id string, issued, replaced time.Time) string {
 		}
 	}
 	return fmt.Sprintf("%d requests had failed before; then: %s", failures, strings.Join(events, ", "))
+}
+
+// told are a client's requests while a token was served, and how many had failed before.
+func (b *books) told(id string, issued, replaced time.Time, since func(time.Time) float64) (failuresBefore int, requests []string) {
+	for _, r := range b.requests[id] {
+		if failed(r) && r.Time.Before(issued) {
+			failuresBefore++
+		}
+		if (span{r.Time, r.Time}).touches(issued.Add(-slack), replaced.Add(slack)) {
+			requests = append(requests, fmt.Sprintf("%.1f %s", since(r.Time), strings.TrimSpace(r.Fault+" "+string(r.Outcome))))
+		}
+	}
+	return failuresBefore, requests
 }
 
 // failed tells whether a client got no token, or could not know that there was one. A slow answer is one all the same.
