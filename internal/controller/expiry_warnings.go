@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/declaration"
 )
@@ -83,22 +85,26 @@ func (e ending) passed(now time.Time) []time.Duration {
 	})
 }
 
-// warn gives the warnings that are due, each once: that it was given is written first.
+// warn gives the warnings that are due, each once: that it was given is written first, to what the state Secret holds by now, which the plan
+// need not know.
 func (r *Reconciler) warn(ctx context.Context, o *observation, p *plan) error {
-	if o.saving || o.state != nil && !isOurState(o.token, o.state) {
+	if o.saving || stateConflict(o) != nil {
 		return nil
 	}
-	warnings, all := dueWarnings(r.Clock.Now(), endings(o, usable(p.flow, p.keep)), p.keep.Warnings)
+	keep := storedKeepsake(o).withStatedEnd(o.token, p.flow)
+	warnings, all := dueWarnings(r.Clock.Now(), endings(o, usable(p.flow, keep)), keep.Warnings)
 	if len(warnings) == 0 {
 		return nil
 	}
-	keep := p.keep
 	keep.Warnings = all
-	written, err := writeState(ctx, r.Client, o.token, o.state, keep)
+	_, err := writeState(ctx, r.Client, o.token, o.state, keep)
+	if apierrors.IsAlreadyExists(err) {
+		_, err = r.undeclared(ctx, o, p, err)
+		return err
+	}
 	if err != nil {
 		return fmt.Errorf("note that a warning was given: %w", err)
 	}
-	o.state, p.keep = written, keep
 	for _, w := range warnings {
 		r.event(o.token, w)
 	}

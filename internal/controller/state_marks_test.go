@@ -1,11 +1,16 @@
 package controller
 
 import (
+	"context"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 )
@@ -63,6 +68,94 @@ func TestAStateSecretWithoutItsLabelIsStillOurs(t *testing.T) {
 				t.Errorf("reason %s", got)
 			}
 		})
+	}
+}
+
+// ends states in the credentials when the client secret ends.
+func (r *rig) ends(stated string) {
+	r.t.Helper()
+	r.changeSecret("client", func(s *corev1.Secret) {
+		metav1.SetMetaDataAnnotation(&s.ObjectMeta, v1alpha1.ClientSecretExpiresAtAnnotation, stated)
+	})
+}
+
+// A warning is noted in the state Secret, of which nothing was seen at first.
+func TestAWarningCostsAStateSecretWithoutItsLabelNothing(t *testing.T) {
+	const state = "api" + v1alpha1.StateSecretSuffix
+	for name, test := range map[string]struct{ stated, reason string }{
+		"of an end that comes near":    {formatTime(noon.Add(20 * day)), v1alpha1.EventClientSecretExpiring},
+		"of an end that can't be read": {"soon", v1alpha1.EventClientSecretExpiryUnreadable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newSeedRig(t)
+			r.reconcile(2)
+			before := r.stored("api")
+			r.changeSecret(state, unlabel)
+			r.wipeStatus()
+			r.ends(test.stated)
+			r.later(time.Minute)
+			r.wantTold(test.reason, 1, "while it had no label")
+			after := r.stored("api")
+			after.Warnings = nil
+			if diff := cmp.Diff(texts(before), texts(after)); diff != "" || r.secret(state).Labels[v1alpha1.RoleLabel] != v1alpha1.RoleState {
+				t.Errorf("what is kept (-before +after):\n%s\nlabels %v", diff, r.secret(state).Labels)
+			}
+			r.vendor.gives("second")
+			r.later(50 * time.Minute)
+			r.expect(2, "first", "at the renewal")
+			r.wantTold(test.reason, 1, "in all")
+		})
+	}
+}
+
+func TestAWarningIsGivenAlthoughTheStateSecretHasLostItsLabel(t *testing.T) {
+	r := newSeedRig(t, func(o *v1alpha1.OAuthToken, _ *corev1.Secret) { o.Spec.GrantType = v1alpha1.GrantClientCredentials })
+	r.ends(formatTime(noon.Add(20 * day)))
+	r.reconcile(2)
+	r.wantTold(v1alpha1.EventClientSecretExpiring, 1, "at first")
+	r.changeSecret("api"+v1alpha1.StateSecretSuffix, unlabel)
+	r.later(time.Minute)
+	r.wantTold(v1alpha1.EventClientSecretExpiring, 1, "after the label was lost")
+	r.ends("soon")
+	r.later(time.Minute)
+	r.wantTold(v1alpha1.EventClientSecretExpiryUnreadable, 1, "of what stands there next")
+}
+
+// isBehind lets the cache not show the target at first, which a dry run meets.
+func (r *rig) isBehind() {
+	funcs := asCached()
+	get, shown := funcs.Get, false
+	funcs.Get = func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, opts ...client.GetOption) error {
+		if _, secret := object.(*corev1.Secret); secret && key.Name == "api" && !shown {
+			shown = true
+			key.Name = "not-in-the-cache"
+		}
+		return get(ctx, c, key, object, opts...)
+	}
+	funcs.Create = func(ctx context.Context, c client.WithWatch, object client.Object, opts ...client.CreateOption) error {
+		if len((&client.CreateOptions{}).ApplyOptions(opts).DryRun) > 0 {
+			return apierrors.NewAlreadyExists(corev1.Resource("secrets"), object.GetName())
+		}
+		return c.Create(ctx, object, opts...)
+	}
+	r.Client = interceptor.NewClient(r.api, funcs)
+}
+
+// A target that the cache does not show, and from which nothing can be restored, is found before the request, and what to do is planned anew.
+func TestAWarningAfterASecondPlanLeavesTheNewRefreshToken(t *testing.T) {
+	r := newSeedRig(t)
+	r.reconcile(2)
+	r.clock.Step(time.Minute)
+	r.changeSecret("api", func(s *corev1.Secret) { s.Data = nil })
+	r.wipeStatus()
+	r.ends("soon")
+	r.isBehind()
+	r.vendor.gives("second")
+	r.reconcile(1)
+	r.expect(2, "first", "with the damaged target")
+	r.wantTold(v1alpha1.EventClientSecretExpiryUnreadable, 1, "with it")
+	if got := r.stored("api"); got.RefreshToken.Reveal() != "second" {
+		t.Errorf("%v is kept", texts(got))
 	}
 }
 
