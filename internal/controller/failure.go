@@ -163,7 +163,8 @@ func (r *Reconciler) settle(ctx context.Context, o *observation, p *plan, failur
 	if err != nil {
 		return fmt.Errorf("save what became of the refresh token (this goes on in the background): %w", err)
 	}
-	if overtaken(parseState(saved), p.keep) {
+	keep = parseState(saved) // with the attempts to authorize that were begun meanwhile
+	if overtaken(keep, p.keep) {
 		r.giveWay(o, p, outcome)
 		return nil
 	}

@@ -1,15 +1,22 @@
 package controller
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/consent"
@@ -240,4 +247,64 @@ func TestACodeThatIsRefusedDelaysNoRenewal(t *testing.T) {
 		t.Errorf("it is looked at again after %s, and a renewal is due in %s; error %v", again.RequeueAfter, due, err)
 	}
 	r.expect(2, "", "with the code")
+}
+
+// browserSetsOut has a browser use the link while what a request has come to is being saved. The target can't be written.
+func (r *rig) browserSetsOut() {
+	r.t.Helper()
+	ticket := shownTicket(r.token(), r.Platform.PortalURL)
+	begin := sync.OnceFunc(func() {
+		stored := r.secret("api-oauth-state")
+		kept := parseState(stored)
+		begun, err := kept.Consent.Begin(r.clock.Now(), ticket, consent.Attempt{State: "state", Browser: "browser"})
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		kept.Consent = begun
+		if err := r.api.Update(r.t.Context(), stateSecret(r.token(), stored, kept)); err != nil {
+			r.t.Fatal(err)
+		}
+	})
+	r.saver.clock, r.saver.client = &impatient{}, interceptor.NewClient(r.api, interceptor.Funcs{
+		Update: func(ctx context.Context, c client.WithWatch, object client.Object, opts ...client.UpdateOption) error {
+			begin()
+			return c.Update(ctx, object, opts...)
+		},
+	})
+	funcs := asCached()
+	funcs.Apply = func(context.Context, client.WithWatch, runtime.ApplyConfiguration, ...client.ApplyOption) error {
+		return apierrors.NewForbidden(corev1.Resource("secrets"), "api", errors.New("exceeded quota: small"))
+	}
+	r.Client = interceptor.NewClient(r.api, funcs)
+}
+
+func TestABrowserThatSetsOutDuringARequestIsNotForgotten(t *testing.T) {
+	for name, answer := range map[string]func(*answering){
+		"that succeeds":    func(a *answering) { a.gives("third") },
+		"that is put off":  func(a *answering) { a.status.Store(http.StatusTooManyRequests) },
+		"that is refused":  func(a *answering) { a.refuses("invalid_grant") },
+		"that brings half": func(a *answering) { a.body.Store(`{"refresh_token":"third"}`) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := authorizingRig(t)
+			r.changeToken(func(o *v1alpha1.OAuthToken) {
+				o.Spec.Renewal = &v1alpha1.Renewal{RefreshTokenLifetime: new(v1alpha1.Duration("10h"))}
+			})
+			r.vendor.gives("second")
+			r.later(5 * time.Hour)
+			used := r.link()
+			if used == "" {
+				t.Fatalf("there is no link ahead of the end: %+v", r.token().Status)
+			}
+			r.ends("soon")
+			answer(r.vendor)
+			r.browserSetsOut()
+			r.clock.Step(45 * time.Minute)
+			r.reconcile(1)
+			r.expect(3, "second", "at the renewal")
+			if got := r.stored("api").Consent.Attempts; len(got) != 1 || r.link() == used {
+				t.Errorf("the browser's attempt is one of %d, and status shows the link %q, where %q was used", len(got), r.link(), used)
+			}
+		})
+	}
 }

@@ -106,9 +106,8 @@ func (r *Reconciler) saveGiven(ctx context.Context, o *observation, p *plan, tok
 	case err != nil:
 		return fmt.Errorf("save the refresh token (this goes on in the background): %w", err)
 	}
-	o.state, p.keep = saved, keep
-	if held := parseState(saved); !held.RefreshToken.Equal(keep.RefreshToken) {
-		p.keep = held
+	o.state, p.keep = saved, parseState(saved) // with the attempts to authorize that were begun meanwhile
+	if !p.keep.RefreshToken.Equal(keep.RefreshToken) {
 		return errOvertaken
 	}
 	return nil
