@@ -29,7 +29,7 @@ type observation struct {
 	answer      *answer         // a vendor's answer that is not written yet
 	saving      bool            // something is being written to the state Secret
 	saves       worth           // what that is worth
-	unsent      use             // what was announced, maybe, and not sent
+	unsent      []use           // what was announced, maybe, and not sent
 	mendAt      time.Time       // the target is not to be mended before; zero: at once
 	lastSuccess time.Time       // when the last token was requested, as far as memory tells
 	rested      bool            // it has been suspended since its token was issued, as far as memory and status tell
@@ -52,7 +52,7 @@ func (r *Reconciler) observe(ctx context.Context, key client.ObjectKey) (*observ
 		r.forget(key, former)
 	}
 	r.reports.take(token)
-	o := &observation{token: token, answer: r.answers.get(token.UID), saving: r.saver.busy(token.UID), saves: r.saver.saves(token.UID), unsent: r.unsent.last(token.UID)}
+	o := &observation{token: token, answer: r.answers.get(token.UID), saving: r.saver.busy(token.UID), saves: r.saver.saves(token.UID), unsent: r.unsent.since(token.UID)}
 	o.mendAt, o.lastSuccess, o.rested = r.repairs.allowedAt(token.UID), r.repairs.lastSuccess(token.UID), r.metrics.rested(token)
 	for _, read := range []func(context.Context, *observation) error{
 		r.observeCredentials, r.observeTarget, r.observeFormerTargets, r.observeState, r.observeRivals, r.observeSharers,
