@@ -328,6 +328,9 @@ func TestWhatIsKeptAfterAnAnswer(t *testing.T) {
 		RefreshToken: oauth.NewSensitive("kept"), IssuedAt: noon, ExpiresAt: end, Binding: bound, Warnings: []string{"given"},
 		Intent: &intent{Deadline: noon, Credential: "hash"},
 	}
+	doubted := func(before refreshToken) keepsake {
+		return keepsake{RefreshToken: oauth.NewSensitive("seed"), Intent: held.Intent, Previous: before}
+	}
 	text := func(pairs ...string) map[string]string {
 		m := map[string]string{}
 		for i := 0; i+1 < len(pairs); i += 2 {
@@ -415,6 +418,15 @@ func TestWhatIsKeptAfterAnAnswer(t *testing.T) {
 		},
 		"a new grant without a refresh token drops the one that may be spent": {
 			password, byGrant, held, oauth.Token{}, nil, text(keyWarnings, "given"),
+		},
+		"a new grant without a refresh token drops a seed that may be spent, and leaves the one before it": {
+			password, byGrant, doubted(refreshToken{Value: oauth.NewSensitive("before"), IssuedAt: noon, Binding: bound}),
+			oauth.Token{},
+			nil,
+			text(keyRefreshToken, "before", keyRefreshTokenIssuedAt, formatTime(noon), keyRefreshTokenBinding, bound),
+		},
+		"unless that may be spent too": {
+			password, byGrant, doubted(refreshToken{Value: oauth.NewSensitive("before"), Intent: held.Intent}), oauth.Token{}, nil, text(),
 		},
 		"the refresh token before a seed goes once the seed proved good": {
 			refresh, bySeed, held.withSeed(oauth.NewSensitive("seed"), "hash", bound, answered, 0),

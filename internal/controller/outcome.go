@@ -215,7 +215,7 @@ func assumedLifetime(token *v1alpha1.OAuthToken, flow *oauth.Flow) time.Duration
 func keepsakeAfter(o *observation, p *plan, token *oauth.Token) keepsake {
 	keep := p.keep
 	refreshed := p.exchange.means == byRefresh || p.exchange.means == bySeed
-	if !refreshed && keep.Intent != nil { // it may be spent, and has been replaced
+	for !refreshed && keep.Intent != nil { // it may be spent, and has been replaced; so may the one before it
 		keep = keep.withoutRefreshToken()
 	}
 	keep.Intent = nil

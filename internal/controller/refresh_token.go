@@ -13,6 +13,7 @@ const (
 	keyRefreshTokenExpiresAt = "refresh_token_expires_at"
 	keyRefreshTokenLife      = "refresh_token_life"
 	keyRefreshTokenBinding   = "refresh_token_binding"
+	keyRefreshInProgress     = "refresh_in_progress"
 
 	// prefixPrevious stands before the keys of the refresh token that a seed has replaced.
 	prefixPrevious = "previous_"
@@ -25,6 +26,7 @@ type refreshToken struct {
 	ExpiresAt time.Time     // its end; zero: unknown
 	Life      time.Duration // of one whose end each refresh moves; 0: the end stands
 	Binding   string        // of client and endpoint, for which alone it is good; empty: unknown
+	Intent    *intent       // a use of it whose result is not known; nil: none
 }
 
 // parseRefreshToken reads a refresh token from a state Secret, from keys with a prefix. One that stands there alone is a refresh token of
@@ -32,8 +34,11 @@ type refreshToken struct {
 func parseRefreshToken(data map[string][]byte, prefix string) refreshToken {
 	text := func(key string) string { return string(data[prefix+key]) }
 	r := refreshToken{Value: oauth.NewSensitive(text(keyRefreshToken)), Binding: text(keyRefreshTokenBinding)}
+	if raw, ok := data[prefix+keyRefreshInProgress]; ok {
+		r.Intent = parseIntent(raw)
+	}
 	if r.Value.IsEmpty() {
-		return refreshToken{}
+		return refreshToken{Intent: r.Intent}
 	}
 	r.IssuedAt, _ = parseTime(text(keyRefreshTokenIssuedAt))
 	r.ExpiresAt, _ = parseTime(text(keyRefreshTokenExpiresAt))
@@ -54,15 +59,18 @@ func (r refreshToken) put(prefix string, put func(key, value string)) {
 	if !r.ExpiresAt.IsZero() {
 		put(prefix+keyRefreshTokenExpiresAt, formatTime(r.ExpiresAt))
 	}
+	if r.Intent != nil {
+		put(prefix+keyRefreshInProgress, r.Intent.String())
+	}
 }
 
 // held is the refresh token of a keepsake.
 func (k keepsake) held() refreshToken {
-	return refreshToken{Value: k.RefreshToken, IssuedAt: k.IssuedAt, ExpiresAt: k.ExpiresAt, Life: k.Life, Binding: k.Binding}
+	return refreshToken{Value: k.RefreshToken, IssuedAt: k.IssuedAt, ExpiresAt: k.ExpiresAt, Life: k.Life, Binding: k.Binding, Intent: k.Intent}
 }
 
 // holding is the keepsake with another refresh token.
 func (k keepsake) holding(r refreshToken) keepsake {
-	k.RefreshToken, k.IssuedAt, k.ExpiresAt, k.Life, k.Binding = r.Value, r.IssuedAt, r.ExpiresAt, r.Life, r.Binding
+	k.RefreshToken, k.IssuedAt, k.ExpiresAt, k.Life, k.Binding, k.Intent = r.Value, r.IssuedAt, r.ExpiresAt, r.Life, r.Binding, r.Intent
 	return k
 }

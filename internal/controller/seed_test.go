@@ -2,6 +2,7 @@ package controller
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -193,6 +194,61 @@ func TestASeedThatNobodyTookIsTriedAgain(t *testing.T) {
 	r.vendor.gives("second")
 	r.later(50 * time.Minute)
 	r.expect(3, "first", "at the renewal")
+}
+
+// A refresh token that may be spent is left alone until the last tenth, also where a seed comes to nothing meanwhile.
+func TestASeedThatComesToNothingLeavesTheDoubtAboutTheOneBefore(t *testing.T) {
+	for name, test := range map[string]struct {
+		seeds func(*rig)
+		asked int32 // with it
+		spent string
+	}{
+		"since it is refused": {func(r *rig) {
+			r.vendor.refuses("invalid_grant")
+			r.holds("refresh_token", "wrong")
+			r.later(time.Minute)
+		}, 1, "wrong"},
+		"since it reaches nobody, and is withdrawn": {func(r *rig) {
+			r.changeToken(func(o *v1alpha1.OAuthToken) { o.Spec.Endpoints.TokenURL = "http://" + deserted + "/token" })
+			r.holds("refresh_token", "wrong")
+			r.later(time.Minute)
+			r.changeToken(func(o *v1alpha1.OAuthToken) { o.Spec.Endpoints.TokenURL = v1alpha1.URL(r.vendor.URL + "/token") })
+			r.holds("refresh_token", "seed")
+			r.later(time.Minute)
+		}, 0, "first"},
+		"after one that may be spent itself": {func(r *rig) {
+			r.holds("refresh_token", "lost")
+			r.later(time.Minute)
+			r.vendor.refuses("invalid_grant")
+			r.holds("refresh_token", "wrong")
+			r.later(time.Minute)
+		}, 2, "wrong"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newSeedRig(t)
+			r.reach(deserted)
+			r.reconcile(2)
+			r.vendor.status.Store(http.StatusBadGateway)
+			r.later(45 * time.Minute)
+			r.expect(2, "first", "when its answer is lost")
+			test.seeds(r)
+			asked := 2 + test.asked
+			r.expect(asked, test.spent, "with the seed")
+			r.vendor.gives("second")
+			for r.clock.Now().Before(noon.Add(53 * time.Minute)) {
+				r.later(10 * time.Second)
+			}
+			r.expect(asked, test.spent, "before the last tenth")
+			if got := r.says(v1alpha1.ConditionRenewalFailing, v1alpha1.ReasonRefreshInterrupted); got == "" {
+				t.Errorf("conditions %+v", r.token().Status.Conditions)
+			}
+			r.later(2 * time.Minute)
+			r.expect(asked+1, "first", "in the last tenth")
+			if k := r.stored("api"); k.RefreshToken.Reveal() != "second" || k.Intent != nil || !k.Previous.Value.IsEmpty() {
+				t.Errorf("in the end %v is kept", texts(k))
+			}
+		})
+	}
 }
 
 // reach lets the manager speak to further hosts, in the clear.

@@ -19,12 +19,11 @@ import (
 
 // Keys of a state Secret, besides those of refresh tokens (refresh_token.go).
 const (
-	keyRefreshInProgress = "refresh_in_progress"
-	keySpent             = "spent"
-	keySpentElsewhere    = "spent_elsewhere"
-	keyTwins             = "request_hash_twins"
-	keyTakenBy           = "taken_by"
-	keyWarnings          = "warnings"
+	keySpent          = "spent"
+	keySpentElsewhere = "spent_elsewhere"
+	keyTwins          = "request_hash_twins"
+	keyTakenBy        = "taken_by"
+	keyWarnings       = "warnings"
 )
 
 // maxSpent bounds the hashes of spent seeds and assertions that are kept; the oldest go first.
@@ -58,12 +57,30 @@ type intent struct {
 	Mark string `json:"mark,omitzero"`
 }
 
+// String is the intent as it stands in a state Secret.
+func (i *intent) String() string {
+	text, err := json.Marshal(i)
+	if err != nil {
+		panic("a time and a string do not encode") // json.Marshal fails only on years past 9999
+	}
+	return string(text)
+}
+
 // equal tells whether two intents are of the same request; nil is none.
 func (i *intent) equal(other *intent) bool {
 	if i == nil || other == nil {
 		return i == other
 	}
 	return i.Deadline.Equal(other.Deadline) && i.Credential == other.Credential && i.Mark == other.Mark
+}
+
+// parseIntent reads an intent as String writes it, one that can't be read as one without end.
+func parseIntent(text []byte) *intent {
+	i := &intent{}
+	if json.Unmarshal(text, i) != nil {
+		return &intent{Credential: "unreadable"}
+	}
+	return i
 }
 
 // graceAfterDeadline is how long after an intent's deadline its credential is left alone by everybody else: time for the answer.
@@ -106,14 +123,7 @@ func parseState(secret *corev1.Secret) keepsake {
 		Warnings:  strings.Fields(text(keyWarnings)),
 		Consent:   consent.Parse(secret.Data[consent.Key]),
 	}
-	k = k.holding(parseRefreshToken(secret.Data, ""))
-	if raw, ok := secret.Data[keyRefreshInProgress]; ok {
-		k.Intent = &intent{}
-		if json.Unmarshal(raw, k.Intent) != nil {
-			k.Intent = &intent{Credential: "unreadable"}
-		}
-	}
-	return k
+	return k.holding(parseRefreshToken(secret.Data, ""))
 }
 
 // parseSpent reads the hashes of what was spent.
@@ -135,13 +145,6 @@ func (k keepsake) data() map[string][]byte {
 	put(keyTakenBy, k.TakenBy)
 	put(keyWarnings, strings.Join(k.Warnings, "\n"))
 	put(consent.Key, string(k.Consent.Encode()))
-	if k.Intent != nil {
-		text, err := json.Marshal(k.Intent)
-		if err != nil {
-			panic("a time and a string do not encode") // json.Marshal fails only on years past 9999
-		}
-		put(keyRefreshInProgress, string(text))
-	}
 	return data
 }
 
@@ -186,8 +189,7 @@ func (k keepsake) withSeed(seed oauth.Sensitive, hash, bound string, now time.Ti
 	if k.Previous.Value.IsEmpty() {
 		k.Previous = k.held()
 	}
-	k.RefreshToken, k.Binding = seed, bound
-	return k.granted(now, life)
+	return k.holding(refreshToken{Value: seed, Binding: bound}).granted(now, life)
 }
 
 // withoutSeed takes withSeed back: the seed was not spent after all, and may be sent to another endpoint or by another client.
@@ -215,10 +217,11 @@ func (k keepsake) ending(at time.Time, life time.Duration) keepsake {
 	return k
 }
 
-// withoutRefreshToken drops a refresh token that the vendor refused. The one before a seed comes back with its own binding and end.
+// withoutRefreshToken drops a refresh token that the vendor refused. The one before a seed comes back with its own binding and end,
+// and the doubt about it, if there was one.
 func (k keepsake) withoutRefreshToken() keepsake {
 	k = k.holding(k.Previous)
-	k.Previous, k.Intent = refreshToken{}, nil
+	k.Previous = refreshToken{}
 	return k
 }
 
@@ -249,10 +252,10 @@ func stateSecret(token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) *c
 }
 
 func keepsakeKeys() []string {
-	keys := []string{keyRefreshInProgress, keySpent, keySpentElsewhere, keyTwins, keyTakenBy, keyWarnings, consent.Key}
+	keys := []string{keySpent, keySpentElsewhere, keyTwins, keyTakenBy, keyWarnings, consent.Key}
 	for _, prefix := range []string{"", prefixPrevious} {
 		keys = append(keys, prefix+keyRefreshToken, prefix+keyRefreshTokenIssuedAt, prefix+keyRefreshTokenExpiresAt,
-			prefix+keyRefreshTokenLife, prefix+keyRefreshTokenBinding)
+			prefix+keyRefreshTokenLife, prefix+keyRefreshTokenBinding, prefix+keyRefreshInProgress)
 	}
 	return keys
 }

@@ -43,7 +43,7 @@ func fullKeepsake() keepsake {
 		IssuedAt: noon, ExpiresAt: noon.Add(720 * time.Hour), Life: 720 * time.Hour,
 		Previous: refreshToken{
 			Value: oauth.NewSensitive("before"), Binding: "bound before",
-			IssuedAt: noon.Add(-24 * time.Hour), ExpiresAt: noon.Add(time.Hour), Life: time.Hour,
+			IssuedAt: noon.Add(-24 * time.Hour), ExpiresAt: noon.Add(time.Hour), Life: time.Hour, Intent: &intent{Credential: "hash before"},
 		},
 		Intent: &intent{Deadline: noon.Add(sendWithin), Credential: "hash"},
 		Spent:  []string{"first", "second"}, Elsewhere: []string{"theirs"}, Twins: twins{"without", "with"}, TakenBy: "mark", Warnings: []string{"refresh-token/1/24h0m0s"},
@@ -168,7 +168,7 @@ func TestOnlyTheOperatorsSecretIsAState(t *testing.T) {
 func TestASeedReplacesARefreshTokenOnlyOnceItProvesGood(t *testing.T) {
 	old := keepsake{
 		RefreshToken: oauth.NewSensitive("old"), IssuedAt: noon, ExpiresAt: noon.Add(48 * time.Hour), Life: 48 * time.Hour,
-		Binding: "bound elsewhere", Warnings: []string{"given"},
+		Binding: "bound elsewhere", Warnings: []string{"given"}, Intent: &intent{Credential: "doubted"},
 	}
 	seeded := old.withSeed(oauth.NewSensitive("seed"), "the-hash", "bound", noon.Add(time.Hour), 720*time.Hour)
 	want := map[string]string{
@@ -177,7 +177,7 @@ func TestASeedReplacesARefreshTokenOnlyOnceItProvesGood(t *testing.T) {
 		keyRefreshTokenIssuedAt: "2026-03-01T13:00:00Z", keyRefreshTokenExpiresAt: "2026-03-31T13:00:00Z",
 		"previous_refresh_token": "old", "previous_refresh_token_binding": "bound elsewhere",
 		"previous_refresh_token_issued_at": "2026-03-01T12:00:00Z", "previous_refresh_token_expires_at": "2026-03-03T12:00:00Z",
-		"previous_refresh_token_life": "48h0m0s",
+		"previous_refresh_token_life": "48h0m0s", "previous_refresh_in_progress": `{"credential":"doubted"}`,
 	}
 	if diff := cmp.Diff(want, texts(seeded)); diff != "" {
 		t.Errorf("taken over (-want +got):\n%s", diff)
