@@ -131,6 +131,13 @@ func isOurTarget(token *v1alpha1.OAuthToken, secret *corev1.Secret) bool {
 // revoke calls the revocation endpoint for the refresh token and the access token (RFC 7009). It returns what to tell, and after which
 // pause another attempt may help; 0: none does.
 func (r *Reconciler) revoke(ctx context.Context, o *observation) (*notice, time.Duration) {
+	live, err := r.liveSecret(ctx, client.ObjectKey{Namespace: o.token.Namespace, Name: targetName(o.token)})
+	if err != nil {
+		return revocationFailed("the target Secret can't be read"), revocationPause
+	}
+	if storedRefreshToken(o).Value.IsEmpty() && writtenAccessToken(o, live).IsEmpty() && !o.saving { // whatever is wrong with the spec
+		return r.lost(o), 0
+	}
 	settings := declaration.Settings(o.token, o.credentials.secret, r.Platform)
 	settings.EnableInteractive = true // nobody is asked in a browser for what is to be revoked
 	flow, obstacle := r.planner.resolve(o, settings)
@@ -140,26 +147,27 @@ func (r *Reconciler) revoke(ctx context.Context, o *observation) (*notice, time.
 		}
 		return revocationFailed(obstacle.message), revocationPause
 	}
-	live, err := r.liveSecret(ctx, client.ObjectKey{Namespace: o.token.Namespace, Name: targetName(o.token)})
-	if err != nil {
-		return revocationFailed("the target Secret can't be read"), revocationPause
-	}
 	held, strange := revocable(o, flow, live, r.planner.fingerprint(settings, flow))
-	if len(held) == 0 && strange {
-		return revocationFailed(givenElsewhere), 0
+	if len(held) > 0 {
+		if failed, again := r.askToRevoke(ctx, o, flow, held); failed != nil {
+			return failed, again
+		}
 	}
-	if failed, again := r.askToRevoke(ctx, o, flow, held); failed != nil {
-		return failed, again
-	}
-	switch expires := o.token.Status.ExpiresAt; {
+	switch {
 	case strange:
 		return revocationFailed(givenElsewhere), 0
 	case len(held) > 0:
 		return &notice{reason: v1alpha1.EventTokenRevoked, about: "the vendor has revoked the token"}, 0
-	case expires != nil && expires.After(r.Clock.Now()):
-		return revocationFailed("its Secret is gone already or does not hold it"), 0
 	}
-	return nil, 0
+	return r.lost(o), 0
+}
+
+// lost is what to tell where no token is held that could be revoked: nil, where none is known to be good.
+func (r *Reconciler) lost(o *observation) *notice {
+	if expires := o.token.Status.ExpiresAt; expires == nil || !expires.After(r.Clock.Now()) {
+		return nil
+	}
+	return revocationFailed("its Secret is gone already or does not hold it")
 }
 
 // askToRevoke asks the vendor to revoke what is held. It returns what to tell where that fails, as revoke does.
@@ -217,24 +225,37 @@ const givenElsewhere = "it was given to another client, by another vendor, or fo
 // client has got it, than are stated now: an access token of another spec, and a refresh token that is bound to others.
 func revocable(o *observation, flow *oauth.Flow, live *corev1.Secret, now fingerprint) (held map[string]oauth.Sensitive, strange bool) {
 	held = map[string]oauth.Sensitive{}
-	if o.state != nil && isOurState(o.token, o.state) {
-		keep := parseState(o.state)
-		switch {
-		case keep.RefreshToken.IsEmpty():
-		case keep.Binding == "" || keep.Binding == binding(flow):
-			held[hintRefreshToken] = keep.RefreshToken
-		default:
-			strange = true
-		}
+	switch stored := storedRefreshToken(o); {
+	case stored.Value.IsEmpty():
+	case stored.Binding == "" || stored.Binding == binding(flow):
+		held[hintRefreshToken] = stored.Value
+	default:
+		strange = true
 	}
-	if isOurTarget(o.token, live) && len(live.Data[content.KeyAccessToken]) > 0 {
-		if now.surelySameSpec(live.Annotations[v1alpha1.RequestHashAnnotation]) {
-			held[hintAccessToken] = oauth.NewSensitive(string(live.Data[content.KeyAccessToken]))
-		} else {
-			strange = true
-		}
+	switch written := writtenAccessToken(o, live); {
+	case written.IsEmpty():
+	case now.surelySameSpec(live.Annotations[v1alpha1.RequestHashAnnotation]):
+		held[hintAccessToken] = written
+	default:
+		strange = true
 	}
 	return held, strange
+}
+
+// storedRefreshToken is the one that the state Secret holds; its value is empty where it holds none.
+func storedRefreshToken(o *observation) refreshToken {
+	if o.state == nil || !isOurState(o.token, o.state) {
+		return refreshToken{}
+	}
+	return parseState(o.state).held()
+}
+
+// writtenAccessToken is the one that the target Secret holds; empty: it holds none.
+func writtenAccessToken(o *observation, live *corev1.Secret) oauth.Sensitive {
+	if !isOurTarget(o.token, live) {
+		return oauth.Sensitive{}
+	}
+	return oauth.NewSensitive(string(live.Data[content.KeyAccessToken]))
 }
 
 // The hints of a revocation (RFC 7009, section 2.1).

@@ -23,7 +23,8 @@ func TestADeletionWaitsForARefreshTokenThatIsBeingSaved(t *testing.T) {
 		o.Finalizers, o.DeletionTimestamp = []string{v1alpha1.RevokeFinalizer}, &metav1.Time{Time: noon}
 		o.Spec.RevokeOnDelete = true
 	})
-	r := &Reconciler{Client: fake.NewClientBuilder().Build(), Clock: clocktesting.NewFakeClock(noon.Add(time.Minute)), Platform: declaration.Platform{Catalogue: catalogue}}
+	api := fake.NewClientBuilder().Build()
+	r := &Reconciler{Client: api, Live: api, Clock: clocktesting.NewFakeClock(noon.Add(time.Minute)), Platform: declaration.Platform{Catalogue: catalogue}}
 	r.planner = planner{platform: r.Platform}
 	result, err := r.finalize(t.Context(), &observation{token: token, saving: true})
 	if err != nil || result.RequeueAfter != revocationPause || len(token.Finalizers) != 1 {

@@ -272,15 +272,63 @@ func TestADeletionThatCanNotRevokeIsNotHeld(t *testing.T) {
 
 func TestThereIsNothingToRevokeOfATokenThatNeverCame(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.vendor.Fail(oauthtest.Match{ClientID: "api"}, oauthtest.OAuthError("invalid_client"))
-	w.createPlain("api", oauthtest.Client{}, revoking(w))
-	w.awaitReady("api", metav1.ConditionFalse, v1alpha1.ReasonInvalidClient)
-	w.delete(named("api"))
-	w.awaitGone("api")
-	w.settled()
-	if got := w.events("api"); got[v1alpha1.EventRevocationFailed]+got[v1alpha1.EventTokenRevoked] != 0 {
-		t.Errorf("events %v", got)
+	for name, test := range map[string]struct {
+		change func(*world, *v1alpha1.OAuthToken)
+		reason string
+	}{
+		"the client is refused": {func(*world, *v1alpha1.OAuthToken) {}, v1alpha1.ReasonInvalidClient},
+		"an unknown vendor":     {func(_ *world, o *v1alpha1.OAuthToken) { o.Spec.Vendor = "nobody" }, v1alpha1.ReasonInvalidSpec},
+		"an issuer that is down": {func(w *world, o *v1alpha1.OAuthToken) {
+			discovering(w, "")(o)
+			w.vendor.Fail(oauthtest.Match{Endpoint: oauthtest.DiscoveryEndpoint}, oauthtest.Drop())
+		}, v1alpha1.ReasonVendorUnavailable},
+		"no credentials": {func(_ *world, o *v1alpha1.OAuthToken) {
+			o.Spec.CredentialsSecretRef.Name = "nowhere"
+		}, v1alpha1.ReasonAwaitingCredentials},
+		"credentials that lack something": {func(_ *world, o *v1alpha1.OAuthToken) {
+			o.Spec.GrantType = v1alpha1.GrantRefreshToken
+		}, v1alpha1.ReasonCredentialsIncomplete},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, withClock(fakeTime())) // which stands: nothing is gone by being given up
+			w.vendor.Fail(oauthtest.Match{ClientID: "api"}, oauthtest.OAuthError("invalid_client"))
+			w.createPlain("api", oauthtest.Client{}, revoking(w), func(o *v1alpha1.OAuthToken) { test.change(w, o) })
+			w.awaitReady("api", metav1.ConditionFalse, test.reason)
+			w.delete(named("api"))
+			w.awaitGone("api")
+			w.settled()
+			if got := w.events("api"); got[v1alpha1.EventRevocationFailed]+got[v1alpha1.EventTokenRevoked] != 0 {
+				t.Errorf("events %v", got)
+			}
+		})
+	}
+}
+
+// What was issued and is in no Secret any more lives on, whatever has become of the spec.
+func TestATokenWhoseSecretIsGoneIsToldOf(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*v1alpha1.OAuthToken){
+		"a good spec":       func(*v1alpha1.OAuthToken) {},
+		"an unknown vendor": func(o *v1alpha1.OAuthToken) { o.Spec.Vendor = "nobody" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, withClock(fakeTime()))
+			w.createPlain("api", oauthtest.Client{}, revoking(w))
+			w.awaitServed("api", "")
+			w.settled()
+			w.stop()
+			edit(w, named("api"), change)
+			w.delete(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "api"}})
+			w.delete(named("api"))
+			w.start()
+			w.awaitGone("api")
+			w.awaitEvent("api", v1alpha1.EventRevocationFailed)
+			if got := w.revocations(); len(got) != 0 {
+				t.Errorf("revoked %v", got)
+			}
+		})
 	}
 }
 
