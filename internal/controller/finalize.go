@@ -250,12 +250,17 @@ func storedRefreshToken(o *observation) refreshToken {
 	return parseState(o.state).held()
 }
 
-// writtenAccessToken is the one that the target Secret holds; empty: it holds none.
+// writtenAccessToken is the one that the target Secret holds; empty: it holds none. A template or somebody's edit can put anything under its key, and
+// a vendor says of any text that it has revoked it.
 func writtenAccessToken(o *observation, live *corev1.Secret) oauth.Sensitive {
 	if !isOurTarget(o.token, live) {
 		return oauth.Sensitive{}
 	}
-	return oauth.NewSensitive(string(live.Data[content.KeyAccessToken]))
+	value := string(live.Data[content.KeyAccessToken])
+	if seal, sealed := parseSeal(live.Annotations[v1alpha1.DataHashAnnotation]); !sealed || seal.token != hashToken(value) {
+		return oauth.Sensitive{}
+	}
+	return oauth.NewSensitive(value)
 }
 
 // The hints of a revocation (RFC 7009, section 2.1).

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -115,6 +116,54 @@ func TestADeletedOAuthTokensTokensAreRevoked(t *testing.T) {
 		t.Error("what was revoked is still good")
 	}
 	w.awaitEvent("api", v1alpha1.EventTokenRevoked)
+}
+
+// A vendor answers that it has revoked what it does not know (RFC 7009, section 2.2).
+func TestWhatIsNotTheTokenIsNotRevokedForIt(t *testing.T) {
+	t.Parallel()
+	rendering := func(source v1alpha1.TemplateSource) func(*v1alpha1.OAuthToken) {
+		return targeted(func(target *v1alpha1.Target) {
+			target.DefaultKeys = v1alpha1.DefaultKeysOmit
+			target.Template = &v1alpha1.TargetTemplate{Data: map[string]v1alpha1.TemplateSource{"access_token": source}}
+		})
+	}
+	for name, test := range map[string]struct {
+		change func(*v1alpha1.OAuthToken)
+		edited string
+		want   string
+	}{
+		"the token by a template":   {rendering("{{ .AccessToken }}"), "", v1alpha1.EventTokenRevoked},
+		"the token and a newline":   {rendering("{{ .AccessToken }}\n"), "", v1alpha1.EventRevocationFailed},
+		"the header":                {rendering("Bearer {{ .AccessToken }}"), "", v1alpha1.EventRevocationFailed},
+		"what somebody wrote there": {func(*v1alpha1.OAuthToken) {}, "theirs", v1alpha1.EventRevocationFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.createPlain("api", oauthtest.Client{}, revoking(w), test.change)
+			w.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued)
+			w.settled()
+			issued := strings.TrimSpace(strings.TrimPrefix(w.served("api"), "Bearer "))
+			if test.edited != "" {
+				w.stop()
+				edit(w, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "api"}}, func(s *corev1.Secret) {
+					s.Data["access_token"] = []byte(test.edited)
+				})
+				w.delete(named("api"))
+				w.start()
+			} else {
+				w.delete(named("api"))
+			}
+			w.awaitGone("api")
+			w.awaitEvent("api", test.want)
+			if live, revoked := w.vendor.IsLive(issued), test.want == v1alpha1.EventTokenRevoked; live == revoked {
+				t.Errorf("the token lives: %t", live)
+			}
+			if got := w.revocations(); test.want == v1alpha1.EventRevocationFailed && len(got) != 0 {
+				t.Errorf("revoked %v", got)
+			}
+		})
+	}
 }
 
 // Argo CD deletes in the foreground: the garbage collector removes what has an owner reference before the owner's finalizers are done. So
