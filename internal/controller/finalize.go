@@ -139,7 +139,7 @@ func (r *Reconciler) revoke(ctx context.Context, o *observation) (*notice, time.
 		return r.lost(o), 0
 	}
 	settings := declaration.Settings(o.token, o.credentials.secret, r.Platform)
-	settings.EnableInteractive = true // nobody is asked in a browser for what is to be revoked
+	settings.EnableInteractive, settings.EnableImplicit = true, true // nobody is asked in a browser for what is to be revoked
 	flow, obstacle := r.planner.resolve(o, settings)
 	if obstacle != nil {
 		if o.credentials.secret == nil {

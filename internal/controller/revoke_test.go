@@ -166,6 +166,27 @@ func TestWhatIsNotTheTokenIsNotRevokedForIt(t *testing.T) {
 	}
 }
 
+// TestATokenOfAGrantThatIsTurnedOffIsRevoked has a client without a secret, as the grant Implicit needs none.
+func TestATokenOfAGrantThatIsTurnedOffIsRevoked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withPlatform(withPortal))
+	w.interactive("api", oauthtest.Client{}, revoking(w), func(o *v1alpha1.OAuthToken) { o.Spec.GrantType = v1alpha1.GrantImplicit })
+	w.reregister("api", func(c *oauthtest.Client) { c.Authentication = oauthtest.None })
+	edit(w, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "api-client"}}, func(s *corev1.Secret) { delete(s.Data, "client_secret") })
+	w.authorize("api")
+	served := w.awaitServed("api", "")
+	w.settled()
+	w.stop()
+	w.platform = nil
+	w.delete(named("api"))
+	w.start()
+	w.awaitGone("api")
+	w.awaitEvent("api", v1alpha1.EventTokenRevoked)
+	if w.vendor.IsLive(served) {
+		t.Error("the token is still good")
+	}
+}
+
 // Argo CD deletes in the foreground: the garbage collector removes what has an owner reference before the owner's finalizers are done. So
 // Secrets whose tokens are to be revoked have none, and go by the operator's hand when that is done, or did not work.
 func TestSecretsAreThereUntilTheirTokensAreRevoked(t *testing.T) {

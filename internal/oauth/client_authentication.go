@@ -9,12 +9,12 @@ import (
 // Authorization header, or parameters of the body, never both.
 func (f *Flow) authenticateClient() (authorization Sensitive, body form) {
 	secret := f.settings.Credentials["client_secret"]
-	switch f.ClientAuthentication {
-	case ClientSecretBasic:
+	switch {
+	case secret.IsEmpty(): // as the grant Implicit allows
+	case f.ClientAuthentication == ClientSecretBasic:
 		return basicAuthorization(f.ClientID, secret, f.Vendor.RawBasic), nil
-	case ClientSecretPost:
+	case f.ClientAuthentication == ClientSecretPost:
 		return Sensitive{}, form{"client_id": NewSensitive(f.ClientID), "client_secret": secret}
-	case None:
 	}
 	// RFC 6749, section 3.2.1: a client without authentication sends its client_id.
 	return Sensitive{}, form{"client_id": NewSensitive(f.ClientID)}

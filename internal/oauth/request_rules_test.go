@@ -96,6 +96,24 @@ func TestT4_CredentialsStandInOnePlace(t *testing.T) {
 	}
 }
 
+// The grant Implicit needs no secret, and a server may refuse a client without one that tries Basic: it sends its client_id (RFC 7009, section 2.1;
+// RFC 6749, section 3.2.1).
+func TestT4_AClientWithoutASecretSendsItsIDInTheBody(t *testing.T) {
+	for _, authentication := range []ClientAuthentication{ClientSecretBasic, ClientSecretPost, None} {
+		for _, secret := range []string{"", "a secret"} {
+			flow := interactiveFlow(t, "generic", Implicit, nil, func(s *Settings) {
+				s.ClientAuthentication, s.Endpoints.RevocationURL = authentication, "https://vendor.example/revoke"
+				s.Credentials["client_secret"] = NewSensitive(secret)
+			})
+			authorization, body := sent(t, flow.RevocationRequest(NewSensitive("t1"), "access_token"))
+			basic, proves := authentication == ClientSecretBasic && secret != "", authentication != None && secret != ""
+			if (authorization != "") != basic || body.Has("client_id") == basic || body.Has("client_secret") != (proves && !basic) {
+				t.Errorf("%s, secret %q: header %t, body %v", authentication, secret, authorization != "", body)
+			}
+		}
+	}
+}
+
 func TestT5_TheQueryOfTheURLStaysAndNothingIsAddedToIt(t *testing.T) {
 	const withQuery = "https://login.acme.example/token?tenant=a%2Fb&x"
 	request := mustTokenRequest(t, mustResolve(t, genericSettings(func(s *Settings) {
