@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -19,10 +21,13 @@ const maxTemplateWork = 8 << 20
 
 // templateFunctions are deterministic, read nothing from outside, and allocate no more than a small multiple of their arguments.
 // sprig's own hermetic map is not that: bcrypt, shuffle, until and repeat are in it. Nor are toPrettyJson, whose indentation grows with
-// depth, and regexMatch, whose time grows with the pattern. The engine's own printing functions are replaced by metered ones.
+// depth, and regexMatch, whose time grows with the pattern. The engine's own printing functions are replaced by metered ones, and those of
+// sprig by such as fail where sprig's give a text that tells of the fault, or nothing.
 func templateFunctions(m *meter) template.FuncMap {
 	functions := template.FuncMap{
+		"b64dec":           m.watch(decodeBase64),
 		"dockerconfigjson": m.watch(dockerConfigJSON),
+		"fromJson":         m.watch(decodeJSON),
 		"html":             m.watch(template.HTMLEscaper),
 		"join":             m.watch(m.join),
 		"js":               m.watch(template.JSEscaper),
@@ -33,6 +38,7 @@ func templateFunctions(m *meter) template.FuncMap {
 		"urlquery":         m.watch(template.URLQueryEscaper),
 	}
 	all := sprig.TxtFuncMap()
+	functions["toJson"] = m.watch(all["mustToJson"])
 	for _, name := range allowedSprigFunctions() {
 		functions[name] = m.watch(all[name])
 	}
@@ -41,9 +47,9 @@ func templateFunctions(m *meter) template.FuncMap {
 
 func allowedSprigFunctions() []string {
 	return []string{
-		"b64dec", "b64enc", "contains", "default", "dict", "empty", "first", "fromJson", "get", "hasKey", "hasPrefix", "hasSuffix",
-		"kindIs", "last", "list", "lower", "quote", "rest", "sha256sum", "splitList", "squote", "substr", "ternary", "toJson",
-		"toRawJson", "toString", "trim", "trimAll", "trimPrefix", "trimSuffix", "trunc", "upper",
+		"b64enc", "contains", "default", "dict", "empty", "first", "get", "hasKey", "hasPrefix", "hasSuffix", "kindIs", "last", "list",
+		"lower", "quote", "rest", "sha256sum", "splitList", "squote", "substr", "ternary", "toRawJson", "toString", "trim", "trimAll",
+		"trimPrefix", "trimSuffix", "trunc", "upper",
 	}
 }
 
@@ -117,12 +123,68 @@ func (m *meter) count(value reflect.Value) {
 // costly finds what lets a few bytes of format make kilobytes: wide widths and precisions, and one argument printed many times.
 var costly = regexp.MustCompile(`%[^a-zA-Z%]*([0-9]{4}|[*[])`)
 
-// narrowPrintf is printf without wide paddings and without indexes of arguments.
+// misprinted is how fmt tells, within the text, of a verb that does not fit its value, and of values that are too few or too many.
+var misprinted = regexp.MustCompile(`%!.?\(`)
+
+// literal is what a format says itself that looks so.
+var literal = regexp.MustCompile(`%%!.?\(`)
+
+// narrowPrintf is printf without wide paddings and without indexes of arguments. It fails where fmt would tell of a fault.
 func narrowPrintf(format string, values ...any) (string, error) {
 	if costly.MatchString(format) {
 		return "", errors.New("printf has a width or precision over 999, or an argument's index")
 	}
-	return fmt.Sprintf(format, values...), nil
+	printable := slices.Clone(values)
+	for i, value := range values {
+		if n, ok := value.(json.Number); ok {
+			printable[i] = number(n)
+		}
+	}
+	text := fmt.Sprintf(format, printable...)
+	tells := func(text string) int { return len(misprinted.FindAllString(text, -1)) }
+	if found := tells(text); found > 0 && found > len(literal.FindAllString(format, -1))+tells(fmt.Sprint(values...)) {
+		return "", errors.New("printf has a verb that does not fit its value, or a value too few or too many")
+	}
+	return text, nil
+}
+
+// number is a number of a JSON text, which prints as it is written, and by the verbs of integers and of fractions as well.
+type number json.Number
+
+// Format implements fmt.Formatter.
+func (n number) Format(state fmt.State, verb rune) {
+	var value any = string(n)
+	switch {
+	case strings.ContainsRune("bcdoOxXU", verb):
+		if integer, err := json.Number(n).Int64(); err == nil {
+			value = integer
+		}
+	case strings.ContainsRune("eEfFgG", verb):
+		if fraction, err := json.Number(n).Float64(); err == nil {
+			value = fraction
+		}
+	}
+	_, _ = fmt.Fprintf(state, fmt.FormatString(state, verb), value)
+}
+
+// decodeBase64 fails where a text is not of the alphabet and padding of RFC 4648, section 4.
+func decodeBase64(text string) (string, error) {
+	value, err := base64.StdEncoding.DecodeString(text)
+	return string(value), err
+}
+
+// decodeJSON leaves numbers as they are written, as those of the vendor's answer.
+func decodeJSON(text string) (any, error) {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return nil, err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("something follows the JSON value")
+	}
+	return value, nil
 }
 
 // dockerConfigJSON is the content of a kubernetes.io/dockerconfigjson Secret for one registry.

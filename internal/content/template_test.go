@@ -50,6 +50,11 @@ func TestTemplatesRenderWhatTheySay(t *testing.T) {
 		"join of a list of numbers":                        {`{{join "-" (list 1 2 3)}}`, "1-2-3"},
 		"a missing member with a default":                  {`{{get .Extra "nope" | default "d"}}`, "d"},
 		"comments and trimmed space":                       {"{{- /* c */ -}} a ", "a "},
+		"a number of the answer by any verb of numbers":    {`{{printf "%d %6d %x %.1f %s %v %q" .Extra.count .Extra.count .Extra.count .Extra.count .Extra.count .Extra.count .Extra.count}}`, `2000000000 2000000000 77359400 2000000000.0 2000000000 2000000000 "2000000000"`},
+		"a number with a fraction":                         {`{{with fromJson "{\"n\":1.50}"}}{{.n}} {{printf "%.1f %s" .n .n}}{{end}}`, "1.50 1.5 1.50"},
+		"a number in JSON stands as it is written":         {`{{(fromJson "{\"id\":12345678}").id}} {{fromJson "12345678901234567890" | toJson}}`, "12345678 12345678901234567890"},
+		"what looks like a fault of printf and is none":    {`{{printf "%s 5%%! %%!d(x)" "%!d(string=a)"}}`, "%!d(string=a) 5%! %!d(x)"},
+		"lines of base64":                                  {`{{b64dec "YW\nJj\r\n"}}`, "abc"},
 		"null is shown by the engine as it shows no value": {`{{with .Extra.odd}}x{{else}}none{{end}}`, "none"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -211,6 +216,16 @@ func TestTemplatesThatCanNotBeRenderedFailInStableWords(t *testing.T) {
 		"an index out of range":         {template: `{{index .Extra.items 99}}`, want: `template.data[key] fails at "key" at <index .Extra.items 99>`},
 		"a comparison of unlike kinds":  {template: `{{lt .AccessToken 1}}`, want: `template.data[key] fails at "key" at <lt .AccessToken 1>`},
 		"a call of a value":             {template: `{{call .AccessToken}}`, want: `template.data[key] fails at "key" at <call .AccessToken>`},
+		"no base64":                     {template: `{{b64dec .Scope}}`, want: `template.data[key] fails at "key" at <b64dec .Scope>`},
+		"base64url":                     {template: `{{b64dec "a-_b"}}`, want: `template.data[key] fails at "key" at <b64dec "a-_b">`},
+		"base64 without its padding":    {template: `{{b64dec "YQ"}}`, want: `template.data[key] fails at "key" at <b64dec "YQ">`},
+		"no JSON":                       {template: `{{fromJson .Scope}}`, want: `template.data[key] fails at "key" at <fromJson .Scope>`},
+		"JSON and something behind it":  {template: `{{fromJson "{} {}"}}`, want: `template.data[key] fails at "key" at <fromJson "{} {}">`},
+		"what has no JSON":              {template: `{{toJson 1i}}`, want: `template.data[key] fails at "key" at <toJson 1i>`},
+		"a text printed as a number":    {template: `{{printf "%d" .Scope}}`, want: `template.data[key] fails at "key" at <printf "%d" .Scope>`},
+		"a fraction as an integer":      {template: `{{printf "%d" (fromJson "1.5")}}`, want: `template.data[key] fails at "key" at <printf "%d" (fromJson "1.5")>`},
+		"a printf with too few values":  {template: `{{printf "%s"}}`, want: `template.data[key] fails at "key" at <printf "%s">`},
+		"a printf with too many values": {template: `{{printf "a" 1}}`, want: `template.data[key] fails at "key" at <printf "a" 1>`},
 		"a template that does not end":  {template: `{{if .Scope}}`, want: `template.data[key] is no valid template: key:1: unexpected EOF`},
 		"an unknown function":           {template: `{{env "HOME"}}`, want: `template.data[key] is no valid template: key:1: function "env" not defined`},
 	} {
@@ -251,9 +266,9 @@ func TestFaultsOfTemplatesQuoteNoValue(t *testing.T) {
 	}
 	for _, source := range []string{
 		`{{range .AccessToken}}{{end}}`, `{{range .Extra.n}}{{end}}`, `{{.Extra.v.x}}`, `{{index .AccessToken .Scope}}`, `{{index .Extra.list .Scope}}`,
-		`{{lt .AccessToken 1}}`, `{{call .AccessToken}}`, `{{fromJson .AccessToken}}{{.Nope}}`, `{{(fromJson .AccessToken).x}}`, `{{printf .AccessToken 1}}{{.Nope}}`,
+		`{{lt .AccessToken 1}}`, `{{call .AccessToken}}`, `{{fromJson .AccessToken}}`, `{{(fromJson .AccessToken).x}}`, `{{printf .AccessToken 1}}`,
 		`{{substr 5 2 .AccessToken}}`, `{{slice .AccessToken 9 1}}`, `{{.Extra.map.nope}}`, `{{(index .Extra .Scope).nope}}`, `{{first .AccessToken}}`,
-		`{{get .AccessToken "a"}}`, `{{trunc .AccessToken "a"}}`, `{{dict .AccessToken}}{{.Nope}}`, `{{b64dec .AccessToken}}{{.Nope}}`, `{{len .Extra.n | index .Extra.list}}`,
+		`{{get .AccessToken "a"}}`, `{{trunc .AccessToken "a"}}`, `{{dict .AccessToken}}{{.Nope}}`, `{{b64dec .AccessToken}}`, `{{printf "%d" .AccessToken}}`, `{{printf "%t" .Extra.n}}`, `{{len .Extra.n | index .Extra.list}}`,
 		`{{with .AccessToken}}{{.x}}{{end}}`, `{{eq .Extra.list .Extra.map}}`, `{{join .Extra.n .Extra.n | len | index .Extra.list}}`, `{{kindIs 1 .AccessToken}}`,
 	} {
 		_, err := renderTemplate("key", source, view)
