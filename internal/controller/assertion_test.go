@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -156,6 +157,43 @@ func TestAReadyAssertionIsSentOnceAndThenWaitedForAnew(t *testing.T) {
 	within(t, began, 2*time.Second)
 	if token := w.awaitReady("api", metav1.ConditionTrue, v1alpha1.ReasonTokenIssued); len(token.Status.Conditions) != 1 {
 		t.Errorf("conditions %+v", token.Status.Conditions)
+	}
+}
+
+// TestALineWrappedAssertionIsSentOnce has the same assertion broken into other lines later.
+func TestALineWrappedAssertionIsSentOnce(t *testing.T) {
+	t.Parallel()
+	clock := fakeTime()
+	w := newWorld(t, withClock(clock))
+	ready := w.assertion()
+	count := len(w.assertions())
+	wrapped := func(width int) string {
+		lines := ""
+		for line := range slices.Chunk([]byte(ready), width) {
+			lines += string(line) + "\n"
+		}
+		return lines
+	}
+	w.create(credentials("api-client", "client_id", samlClient, "client_secret", "change-me", "assertion", wrapped(76)), samlToken("api"))
+	w.awaitServed("api", "")
+	w.settled()
+	edit(w, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "api-client"}}, func(s *corev1.Secret) { s.Data["assertion"] = []byte(wrapped(64)) })
+	w.pass(clock, 20*time.Hour, "api")
+	w.awaitCondition("api", v1alpha1.ConditionRenewalFailing, metav1.ConditionTrue, v1alpha1.ReasonAwaitingCredentials)
+	w.settled()
+	if got := w.assertions()[count:]; len(got) != 1 || got[0] != ready {
+		t.Errorf("%d assertions were sent, want just the one, without line breaks", len(got))
+	}
+}
+
+func TestAnAssertionThatIsNotEncodedIsNotSent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.create(credentials("api-client", "client_id", samlClient, "client_secret", "change-me", "assertion", "<saml:Assertion/>\n"), samlToken("api"))
+	w.awaitReady("api", metav1.ConditionFalse, v1alpha1.ReasonCredentialsIncomplete)
+	w.settled()
+	if got := len(w.assertions()); got != 0 {
+		t.Errorf("it was sent %d times", got)
 	}
 }
 

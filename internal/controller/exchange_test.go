@@ -59,7 +59,7 @@ func flowOf(t *testing.T, grant oauth.GrantType, change ...func(*oauth.Settings)
 func readyAssertion(s *oauth.Settings) {
 	delete(s.Credentials, "saml_signing_key")
 	delete(s.Credentials, "saml_signing_certificate")
-	s.Credentials["assertion"] = oauth.NewSensitive("the assertion")
+	s.Credentials["assertion"] = oauth.NewSensitive("PHNhbWw+")
 }
 
 func static(s *oauth.Settings) { s.Vendor, s.Endpoints = "static", oauth.Endpoints{} }
@@ -192,23 +192,23 @@ func TestTheNextExchange(t *testing.T) {
 			flowOf(t, oauth.SAML2Bearer), seeded(""), keepsake{}, nil, chosen{Means: byGrant},
 		},
 		"a ready assertion is sent once": {
-			flowOf(t, oauth.SAML2Bearer, readyAssertion), seeded(""), keepsake{}, nil, chosen{Means: byAssertion, Credential: "the assertion"},
+			flowOf(t, oauth.SAML2Bearer, readyAssertion), seeded(""), keepsake{}, nil, chosen{Means: byAssertion, Credential: "PHNhbWw+"},
 		},
 		"a ready assertion that was sent is not sent again": {
 			flowOf(t, oauth.SAML2Bearer, readyAssertion), seeded(""),
-			keepsake{Spent: []string{spentHash("the assertion")}},
+			keepsake{Spent: []string{spentHash("PHNhbWw+")}},
 			nil,
 			chosen{Reason: v1alpha1.ReasonAwaitingCredentials},
 		},
 		"a refresh token past its end, of a ready assertion that was sent, leaves it to a fresh one": {
 			flowOf(t, oauth.SAML2Bearer, readyAssertion), seeded(""),
-			keepsake{RefreshToken: oauth.NewSensitive("kept"), ExpiresAt: now, Spent: []string{spentHash("the assertion")}},
+			keepsake{RefreshToken: oauth.NewSensitive("kept"), ExpiresAt: now, Spent: []string{spentHash("PHNhbWw+")}},
 			hour,
 			chosen{Reason: v1alpha1.ReasonAwaitingCredentials},
 		},
 		"a ready assertion that another OAuthToken has sent is not sent": {
 			flowOf(t, oauth.SAML2Bearer, readyAssertion), seeded(""),
-			keepsake{Elsewhere: []string{spentHash("the assertion")}},
+			keepsake{Elsewhere: []string{spentHash("PHNhbWw+")}},
 			nil,
 			chosen{Reason: v1alpha1.ReasonAwaitingCredentials},
 		},
@@ -216,7 +216,7 @@ func TestTheNextExchange(t *testing.T) {
 			flowOf(t, oauth.SAML2Bearer, readyAssertion), seeded("", claim{name: "younger", created: metav1.NewTime(now.Add(time.Second)), uid: "0a"}),
 			keepsake{},
 			nil,
-			chosen{Means: byAssertion, Credential: "the assertion"},
+			chosen{Means: byAssertion, Credential: "PHNhbWw+"},
 		},
 		"of two OAuthTokens with one ready assertion the younger doesn't": {
 			flowOf(t, oauth.SAML2Bearer, readyAssertion), seeded("", claim{name: "older", created: metav1.NewTime(now.Add(-time.Second)), uid: "0c"}),

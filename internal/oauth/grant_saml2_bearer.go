@@ -19,9 +19,9 @@ const (
 	encodingBase64    = "Base64"
 )
 
-// readyAssertion is the assertion that the credentials hold, without the white space around it.
+// readyAssertion is the assertion that the credentials hold, in one line (RFC 7522, section 2.1): tools that encode it break it into several.
 func (c Credentials) readyAssertion() (Sensitive, bool) {
-	assertion := strings.TrimSpace(c["assertion"].Reveal())
+	assertion := strings.Join(strings.Fields(c["assertion"].Reveal()), "")
 	return NewSensitive(assertion), assertion != ""
 }
 
@@ -50,8 +50,12 @@ func (saml2BearerGrant) keys(s Settings) []string {
 }
 
 func (saml2BearerGrant) check(s Settings, faults *faults) {
-	_, ready := s.Credentials.readyAssertion()
+	assertion, ready := s.Credentials.readyAssertion()
 	ready = ready || s.awaitsAssertion()
+	if strings.Contains(assertion.Reveal(), "<") {
+		faults.addCredentials("the key assertion of the credentials Secret holds XML as it is: encode it first, with base64url, or with base64 where the " +
+			"vendor wants that")
+	}
 	switch {
 	case ready && s.Credentials.signs():
 		faults.addCredentials("the credentials Secret holds both an assertion and a signing key or certificate: " +

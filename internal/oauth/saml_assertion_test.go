@@ -195,15 +195,31 @@ func TestEveryRequestHasAnAssertionOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestAReadyAssertionIsSentAsItIs(t *testing.T) {
-	settings := samlSettings("", "", func(s *AssertionSettings) { *s = AssertionSettings{} })
-	settings.Credentials = client("assertion", "\n PHNhbWw+\n\n")
-	flow := mustResolve(t, settings)
-	if got := sentAssertion(t, flow); got != "PHNhbWw+" {
-		t.Errorf("assertion %q", got)
+// RFC 7522, section 2.1: an assertion must not be line wrapped, as many a tool that encodes it does.
+func TestAReadyAssertionIsSentInOneLine(t *testing.T) {
+	for _, kept := range []string{"PHNhbWw+", "\n PHNhbWw+\n\n", "PHNh\nbWw+\n", "PHNh\r\n\tbWw+\r\n"} {
+		settings := samlSettings("", "", func(s *AssertionSettings) { *s = AssertionSettings{} })
+		settings.Credentials = client("assertion", kept)
+		flow := mustResolve(t, settings)
+		if got := sentAssertion(t, flow); got != "PHNhbWw+" {
+			t.Errorf("%q is sent as %q", kept, got)
+		}
+		ready, ok := flow.ReadyAssertion()
+		if _, once := flow.Once(); !ok || ready.Reveal() != "PHNhbWw+" || !once.Equal(ready) || !settings.Credentials.Once(SAML2Bearer).Equal(ready) {
+			t.Errorf("%q is known as %q, %t, and once as %q", kept, ready.Reveal(), ok, once.Reveal())
+		}
 	}
-	if ready, ok := flow.ReadyAssertion(); !ok || ready.Reveal() != "PHNhbWw+" {
-		t.Errorf("ready assertion %q, %t", ready.Reveal(), ok)
+}
+
+func TestAReadyAssertionThatIsNotEncodedIsRefused(t *testing.T) {
+	for _, kept := range []string{`<saml:Assertion ID="hidden"/>`, "\n<?xml version=\"1.0\"?>\n<hidden/>\n", "\ufeff<hidden/>"} {
+		settings := samlSettings("", "", func(s *AssertionSettings) { *s = AssertionSettings{} })
+		settings.Credentials = client("assertion", kept)
+		_, err := mustLoad(t, "").Resolve(settings)
+		wantFault(t, err, ReasonCredentialsIncomplete, "the key assertion of the credentials Secret holds XML as it is: ")
+		if strings.Contains(err.Error(), "hidden") {
+			t.Errorf("the fault quotes it: %v", err)
+		}
 	}
 }
 
