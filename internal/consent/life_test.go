@@ -251,13 +251,44 @@ func TestARecordIsStoredWholeAndPrintsNothingSecret(t *testing.T) {
 	}
 }
 
+// What can be read can be stored again, whatever is added to its times: whoever may write Secrets writes what they like.
+func TestTimesThatCouldNotBeStoredAgainAreNone(t *testing.T) {
+	for about, text := range map[string]string{
+		"the last one there is":       "9999-12-31T23:59:59Z",
+		"the last one, east of here":  "9999-12-31T23:59:59-23:00",
+		"before the first, by UTC":    "0000-01-01T00:00:00+23:00",
+		"of a place there is nowhere": "9999-01-01T12:00:00+24:00",
+	} {
+		for _, key := range []string{"startedAt", "until", "receivedAt", "notBefore", "sendBefore"} {
+			r := Parse(fmt.Appendf(nil, `{"subject":"ada","attempts":[{"state":"s","answer":"a",%q:%q},{"state":"t"}]}`, key, text))
+			if len(r.Attempts) != 1 || r.Attempts[0].State != "t" || r.Subject != "ada" {
+				t.Errorf("%s in %s: %d attempts are read", about, key, len(r.Attempts))
+			}
+		}
+		for _, key := range []string{"requestedAt", "ticketUntil"} {
+			if r := Parse(fmt.Appendf(nil, `{"subject":"ada",%q:%q}`, key, text)); r.Subject != "" {
+				t.Errorf("%s in %s is read", about, key)
+			}
+		}
+	}
+	r := Parse([]byte(`{"ticketUntil":"2026-01-01T12:00:00.5+24:00"}`))
+	if want := noon.Add(-24 * time.Hour); r.TicketUntil != want {
+		t.Errorf("%s is read, want %s", r.TicketUntil, want)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"ticket":"x","attempts":[{"state":"s","answer":"a"}]}`))
+	f.Add([]byte(`{"attempts":[{"state":"s","answer":"a","notBefore":"9999-12-31T23:59:59Z"}]}`))
+	f.Add([]byte(`{"attempts":[{"state":"s","answer":"a","notBefore":"2026-01-01T12:00:00+24:00"}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		r := Parse(text)
 		if again := Parse(r.Encode()); string(again.Encode()) != string(r.Encode()) {
 			t.Errorf("%q changes when it is stored again", text)
 		}
 		r.Tidy(noon, nil).Onto(r).Next(noon)
+		for _, a := range r.Attempts {
+			r.PutBack(a.State, oauth.NewSensitive("the code"), noon).Encode()
+		}
 	})
 }

@@ -75,13 +75,37 @@ type storedAttempt struct {
 	Outcome    *Outcome  `json:"outcome,omitempty"`
 }
 
+// lastYear is the last one of which a time is believed: a hundred years more can be written with four digits still.
+const lastYear = 9000
+
+// Storable is a time as state Secrets hold it: in whole seconds, UTC. ok is false for one that could not be written again, or not with what is
+// added to it: anybody who may write Secrets may have written it.
+func Storable(t time.Time) (_ time.Time, ok bool) {
+	t = t.UTC().Truncate(time.Second)
+	return t, t.Year() >= 0 && t.Year() <= lastYear
+}
+
+// storable makes times Storable, and tells whether all of them are.
+func storable(times ...*time.Time) bool {
+	for _, t := range times {
+		var ok bool
+		if *t, ok = Storable(*t); !ok {
+			return false
+		}
+	}
+	return true
+}
+
 // Parse reads a record. What can't be read is taken as none: then a person is asked anew.
 func Parse(text []byte) Record {
 	var s stored
-	if json.Unmarshal(text, &s) != nil {
+	if json.Unmarshal(text, &s) != nil || !storable(&s.RequestedAt, &s.TicketUntil) {
 		return Record{}
 	}
 	for _, a := range s.Attempts {
+		if !storable(&a.StartedAt, &a.Until, &a.ReceivedAt, &a.NotBefore, &a.SendBefore) {
+			continue
+		}
 		s.Record.Attempts = append(s.Record.Attempts, Attempt{
 			State: a.State, Browser: a.Browser, Verifier: oauth.NewSensitive(a.Verifier), Offer: a.Offer, StartedAt: a.StartedAt,
 			Until: a.Until, Answer: oauth.NewSensitive(a.Answer), ReceivedAt: a.ReceivedAt, NotBefore: a.NotBefore,
