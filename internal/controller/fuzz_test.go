@@ -16,6 +16,7 @@ func FuzzState(f *testing.F) {
 	f.Add(whole[keyRefreshToken], whole[keyRefreshTokenIssuedAt], whole[keyRefreshTokenExpiresAt], whole[keyRefreshInProgress], whole[keySpent], whole[keyRefreshTokenLife], true)
 	f.Add([]byte("\xff"), []byte("10000-01-01T00:00:00Z"), []byte("0000-01-01T00:00:00Z"), []byte(`{"deadline":"9999-12-31T23:59:59-23:59"}`), []byte("a\x00b c"), []byte("-1h"), true)
 	f.Add([]byte(""), []byte("9999-12-31T23:59:59-12:00"), []byte(""), []byte(`null`), []byte("\n"), []byte("9999999h"), true)
+	f.Add([]byte("r"), []byte("9999-06-01T00:00:00Z"), []byte(""), []byte(`{"deadline":"2026-03-01T12:00:00+24:00"}`), []byte(""), []byte(""), true)
 	f.Add([]byte("r"), []byte(""), []byte("soon"), []byte(""), []byte(""), []byte("1e9s"), false)
 	f.Fuzz(func(t *testing.T, refresh, issued, expires, progress, spent, life []byte, begun bool) {
 		secret := stateSecret(someToken(), nil, keepsake{})

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
+	"tokensync.dev/tokensync/internal/consent"
 )
 
 // sealVersion begins every data-hash.
@@ -180,11 +181,11 @@ func parseRecord(annotations map[string]string) (r record, ok bool) {
 
 func formatTime(t time.Time) string { return t.UTC().Truncate(time.Second).Format(time.RFC3339) }
 
-// parseTime reads what formatTime writes. What has five digits of a year in UTC could not be written again.
+// parseTime reads what formatTime writes, but for a time that could not be written again.
 func parseTime(text string) (time.Time, bool) {
 	t, err := time.Parse(time.RFC3339, text)
-	t = t.UTC().Truncate(time.Second)
-	if err != nil || t.Year() < 0 || t.Year() > 9999 {
+	t, storable := consent.Storable(t)
+	if err != nil || !storable {
 		return time.Time{}, false
 	}
 	return t, true

@@ -76,8 +76,11 @@ func (i *intent) equal(other *intent) bool {
 
 // parseIntent reads an intent as String writes it, one that can't be read as one without end.
 func parseIntent(text []byte) *intent {
-	i := &intent{}
-	if json.Unmarshal(text, i) != nil {
+	i, storable := &intent{}, false
+	if json.Unmarshal(text, i) == nil {
+		i.Deadline, storable = consent.Storable(i.Deadline)
+	}
+	if !storable {
 		return &intent{Credential: "unreadable"}
 	}
 	return i

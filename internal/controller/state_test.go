@@ -92,6 +92,17 @@ func TestAnUnreadableStateIsReadCarefully(t *testing.T) {
 		"an intent that is no JSON is one of unknown outcome": {state(keyRefreshInProgress, "{"), func(k keepsake) bool { return k.Intent != nil }},
 		"an empty intent is one of unknown outcome":           {state(keyRefreshInProgress, ""), func(k keepsake) bool { return k.Intent != nil }},
 		"an end that is no time is unknown":                   {state(keyRefreshTokenExpiresAt, "soon"), func(k keepsake) bool { return k.ExpiresAt.IsZero() }},
+		"a deadline of no place's time can be stored again": {
+			state(keyRefreshInProgress, `{"deadline":"2026-03-01T12:00:00+24:00"}`), func(k keepsake) bool {
+				return len(k.data()[keyRefreshInProgress]) > 0 && k.Intent.Deadline.Equal(noon.Add(-24*time.Hour))
+			},
+		},
+		"an intent whose deadline could not be stored again is one of unknown outcome": {
+			state(keyRefreshInProgress, `{"deadline":"9999-12-31T23:59:59-23:00"}`), func(k keepsake) bool { return k.Intent != nil && k.Intent.Deadline.IsZero() },
+		},
+		"a grant's time to which no life can be added is unknown": {
+			state(keyRefreshTokenIssuedAt, "9999-06-01T00:00:00Z"), func(k keepsake) bool { return k.IssuedAt.IsZero() && k.RefreshToken.Reveal() == "refresh" },
+		},
 		"what else is there survives an unreadable intent": {
 			state(keyRefreshInProgress, "\x00"), func(k keepsake) bool { return k.RefreshToken.Reveal() == "refresh" && len(k.Spent) == 2 },
 		},
