@@ -9,6 +9,7 @@ import (
 	"tokensync.dev/tokensync/api/v1alpha1"
 	"tokensync.dev/tokensync/internal/consent"
 	"tokensync.dev/tokensync/internal/oauth"
+	"tokensync.dev/tokensync/internal/renewal"
 )
 
 // useAnswer plans to use what a browser brought, at once: a code lives for minutes, whatever failed before. It returns false where there is
@@ -22,27 +23,15 @@ func (r *plan) useAnswer(now time.Time, o *observation, paused time.Time) bool {
 	if attempt.Offer.Request.Implicit {
 		means = byFragment
 	}
-	r.exchange = exchange{means: means, credential: attempt.Answer, attempt: attempt}
-	if notBefore := later(attempt.NotBefore, later(paused, spacedFrom(o.lastSuccess))); notBefore.After(now) {
+	if notBefore := later(attempt.NotBefore, later(paused, renewal.SpacedFrom(now, o.lastSuccess))); notBefore.After(now) {
 		r.recall(o)
 		r.wait(now)
 		r.decision.At = earliest(r.decision.At, notBefore)
 		return true
 	}
-	r.step = stepRequest
+	r.step, r.exchange = stepRequest, exchange{means: means, credential: attempt.Answer, attempt: attempt}
 	return true
 }
-
-// spacedFrom is the earliest time of a request after one that succeeded (contract, section 7.3).
-func spacedFrom(success time.Time) time.Time {
-	if success.IsZero() {
-		return success
-	}
-	return success.Add(requestSpacing)
-}
-
-// requestSpacing is the time between two successful requests of one OAuthToken, with the second that its record is rounded by.
-const requestSpacing = 6 * time.Second
 
 // exchangeAnswer turns what a browser brought into a token. The code goes out of the state Secret before it is sent, so that nobody sends it
 // twice (RFC 6749, section 4.1.2).

@@ -148,6 +148,20 @@ func TestPlansWithAPersonsConsent(t *testing.T) {
 				s.codeComes(noon.Add(time.Minute), func(a *consent.Attempt) { a.NotBefore = noon.Add(2 * time.Minute) })
 			}, time.Minute + 30*time.Second, "wait 30s", "",
 		},
+		"a code waits for a moment after a token came": {
+			func(s *scene) { s.seen.lastSuccess = noon.Add(time.Minute); s.codeComes(noon.Add(time.Minute)) }, time.Minute, "wait 6s", "",
+		},
+		"a code does not wait for a time before the clock was stepped back": {
+			func(s *scene) { s.seen.lastSuccess = noon.Add(2 * hour); s.codeComes(noon.Add(time.Minute)) }, time.Minute, "request  by code", "",
+		},
+		"nor does a token that a browser brought": {
+			func(s *scene) {
+				s.seen.token.Spec.GrantType = v1alpha1.GrantImplicit
+				s.issue(noon, time.Hour)
+				s.seen.lastSuccess = noon.Add(2 * hour)
+				s.codeComes(noon.Add(time.Minute))
+			}, time.Minute, "request  by fragment", "",
+		},
 		"a code that is too old is not sent": {
 			func(s *scene) { s.codeComes(noon) }, 10 * time.Minute, "wait 29m34s", "",
 		},
@@ -192,6 +206,9 @@ func TestPlansWithAPersonsConsent(t *testing.T) {
 			p := s.plan(now)
 			if got := told(now, p); got != test.want {
 				t.Errorf("the plan is %q, want %q", got, test.want)
+			}
+			if p.step != stepRequest && p.exchange.attempt != nil { // whatever fails meanwhile is not the code's
+				t.Error("a code that waits is said to be sent")
 			}
 			asked := ""
 			if why := consentWanted(now, s.seen.token, p, p.unchanged(s.seen)); why != nil {

@@ -46,10 +46,15 @@ func (s State) afterSuccess(now time.Time) time.Time {
 	if s.Token != nil {
 		last = later(last, s.Token.lastAnswer())
 	}
-	if ahead(now, last) {
+	return SpacedFrom(now, last)
+}
+
+// SpacedFrom returns from when a request may follow one that succeeded at a time; zero where that time can't be believed.
+func SpacedFrom(now, success time.Time) time.Time {
+	if ahead(now, success) {
 		return time.Time{}
 	}
-	return last.Add(successSpacing)
+	return success.Add(successSpacing)
 }
 
 // afterFailures returns when past failures allow a request. A change of spec or credentials allows one at once, even when the hour's
