@@ -203,12 +203,15 @@ func (r *Reconciler) ownedTargets(ctx context.Context, token *v1alpha1.OAuthToke
 	return append(owned.Items, *namesake), nil
 }
 
-// observeState finds the state Secret. One that lost its label is not in the cache: where status tells of what it holds, the API server is asked.
+// observeState finds the state Secret. One that lost its label is not in the cache: where status tells of what it holds, or of a Secret in its place,
+// the API server is asked.
 func (r *Reconciler) observeState(ctx context.Context, o *observation) (err error) {
 	if o.state, err = r.cachedSecret(ctx, stateKey(o.token)); err != nil || o.state != nil {
 		return err
 	}
-	if o.token.Status.RefreshToken != nil || o.token.Status.Authorization != nil {
+	reason, _ := problemIn(o.token.Status)
+	inPlace := reason == v1alpha1.ReasonSecretConflict && o.target.complaint == ""
+	if o.token.Status.RefreshToken != nil || o.token.Status.Authorization != nil || inPlace {
 		o.state, err = r.liveSecret(ctx, stateKey(o.token))
 	}
 	return err

@@ -181,3 +181,29 @@ func TestAStateSecretWithoutAnyMarkIsNotTouched(t *testing.T) {
 	r.later(time.Minute)
 	r.expect(2, "first", "after it was given back")
 }
+
+// Without the seed in the credentials, nothing else tells that there is something to guard.
+func TestAStateSecretWithoutAnyMarkIsToldOfAsLongAsItIsThere(t *testing.T) {
+	const state = "api" + v1alpha1.StateSecretSuffix
+	r := newSeedRig(t)
+	r.reconcile(2)
+	r.holds("refresh_token", "")
+	r.later(time.Minute)
+	r.changeSecret(state, func(s *corev1.Secret) { s.Labels, s.Annotations, s.OwnerReferences = nil, nil, nil })
+	for range 3 {
+		r.later(time.Minute)
+		if r.says(v1alpha1.ConditionRenewalFailing, v1alpha1.ReasonSecretConflict) == "" {
+			t.Errorf("conditions %+v", r.token().Status.Conditions)
+		}
+	}
+	r.wantTold(v1alpha1.ReasonSecretConflict, 1, "in three minutes")
+	r.changeSecret(state, func(s *corev1.Secret) { // as the message says
+		metav1.SetMetaDataLabel(&s.ObjectMeta, v1alpha1.RoleLabel, v1alpha1.RoleState)
+		metav1.SetMetaDataAnnotation(&s.ObjectMeta, v1alpha1.OwnerAnnotation, "api")
+	})
+	r.later(time.Minute)
+	if conditions := r.token().Status.Conditions; len(conditions) != 1 || r.token().Status.RefreshToken == nil {
+		t.Errorf("after it was given back: conditions %+v", conditions)
+	}
+	r.expect(1, "seed", "in all")
+}
