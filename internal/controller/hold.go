@@ -4,26 +4,40 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"tokensync.dev/tokensync/api/v1alpha1"
 )
 
 // hold finds out what token the target holds, and what must be written so that the target is as it should be: after an edit, after a
 // change of template or name, or with an answer that could not be written yet. A fault is the template's.
 func (r *plan) hold(now time.Time, h hasher, o *observation) *problem {
-	source := o.live
-	switch {
-	case o.answer != nil && r.fingerprint.same(o.answer.record.RequestHash) && o.answer.record.ExpiresAt.After(now):
+	if o.answer != nil && r.fingerprint.same(o.answer.record.RequestHash) && o.answer.record.ExpiresAt.After(now) {
 		return r.holdAnswer(o)
-	case o.target.standing == ours && source == nil:
+	}
+	if r.takesFormer(o) {
+		if fault := r.holdFrom(h, o, o.former); fault != nil || r.write != nil {
+			return fault
+		}
+	}
+	switch {
+	case o.live != nil:
+		return r.holdFrom(h, o, o.live)
+	case o.target.standing == ours:
 		r.holdRecord(o.target)
 		r.matches = r.fingerprint.sameSpec(r.held.RequestHash)
-		return nil
-	case o.target.standing == absent:
-		source = o.former
 	}
-	if source == nil {
-		return nil
-	}
+	return nil
+}
+
+// takesFormer tells whether the target is to be written from the one under its former name: from any where it is absent, else from one with a token
+// for the same request.
+func (r *plan) takesFormer(o *observation) bool {
+	return o.former != nil && (o.target.standing == absent || r.fingerprint.same(o.former.Annotations[v1alpha1.RequestHashAnnotation]))
+}
+
+// holdFrom plans to write the target from a Secret that holds its token.
+func (r *plan) holdFrom(h hasher, o *observation, source *corev1.Secret) *problem {
 	rendering, err := restore(o.token, source, knownToken(o.token, source.Name))
 	if err != nil {
 		r.holdRecord(viewTarget(o.token, hashed(source)))
@@ -34,7 +48,7 @@ func (r *plan) hold(now time.Time, h hasher, o *observation) *problem {
 	}
 	held, _ := parseRecord(rendering.annotations)
 	r.held, r.matches = &held, r.fingerprint.sameSpec(held.RequestHash)
-	r.write = r.stamp(h, o, rendering)
+	r.write = r.stamp(h, o, source, rendering)
 	return nil
 }
 
@@ -65,12 +79,12 @@ func (r *plan) holdAnswer(o *observation) *problem {
 
 // stamp gives a rendering whose request-hash can't be read, because its key was lost, a new one. Where the request is not known now,
 // the old one stays, and nothing is written for its sake alone.
-func (r *plan) stamp(h hasher, o *observation, restored *rendering) *rendering {
+func (r *plan) stamp(h hasher, o *observation, source *corev1.Secret, restored *rendering) *rendering {
 	if h.recognises(restored.annotations[v1alpha1.RequestHashAnnotation]) {
 		return restored
 	}
 	if r.flow == nil {
-		if t := o.target; t.standing == ours && t.intact() && t.rendered(o.token) && t.dressed(o.token) {
+		if t := o.target; source == o.live && t.intact() && t.rendered(o.token) && t.dressed(o.token) {
 			return nil
 		}
 		return restored

@@ -134,7 +134,7 @@ func (r *Reconciler) carryOut(ctx context.Context, o *observation, p *plan) (*re
 		return r.inviteMeanwhile(ctx, o, p, outcome, err)
 	case stepWait:
 	}
-	if p.held != nil && o.target.standing == ours && len(o.leftovers) > 0 {
+	if p.held != nil && o.target.standing == ours && len(o.leftovers) > 0 && !p.takesFormer(o) {
 		if err := r.removeFormer(ctx, o); err != nil {
 			return p.unchanged(o), err
 		}
