@@ -6,14 +6,17 @@ import (
 )
 
 // keepWordless, deferred, lets a panic go on, for controller-runtime to log it with its stack and to try again, but without what may quote a
-// secret: the words of any panic but the runtime's own, such as an index out of range.
+// secret.
 func keepWordless() {
-	fault := recover()
-	if fault == nil {
-		return
+	if fault := recover(); fault != nil {
+		panic(toldOf(fault))
 	}
+}
+
+// toldOf is what can be told of a panic: the words of the runtime's own, such as an index out of range, and of any other its type.
+func toldOf(fault any) any {
 	if _, own := fault.(runtime.Error); own {
-		panic(fault)
+		return fault
 	}
-	panic(fmt.Sprintf("a %T, whose text is not shown because it may quote a secret; the stack says where", fault))
+	return fmt.Sprintf("a %T, whose text is not shown because it may quote a secret; the stack says where", fault)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-logr/logr/funcr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -43,5 +44,24 @@ func TestPanicsQuoteNoSecret(t *testing.T) {
 			_, err := r.Reconcile(t.Context(), ctrl.Request{})
 			t.Errorf("no panic, but %v", err)
 		})
+	}
+}
+
+// Nothing else would catch it, and what is saved exists nowhere else.
+func TestASaveSurvivesAPanic(t *testing.T) {
+	s := newShop(t, func(write int32) error {
+		if write <= 3 {
+			panic("read canary")
+		}
+		return nil
+	}, someToken())
+	var log strings.Builder
+	ctx := ctrl.LoggerInto(t.Context(), funcr.New(func(prefix, line string) { fmt.Fprintln(&log, prefix, line) }, funcr.Options{}))
+	saved, err := s.save(ctx, someToken(), nil, rotated())
+	if err != nil || parseState(saved).RefreshToken.Reveal() != "rotated" || s.kept(t) != "rotated" || s.busy(someToken().UID) {
+		t.Errorf("saved %v, error %v", saved, err)
+	}
+	if text := log.String(); strings.Count(text, "a string, ") != 3 || !strings.Contains(text, "panic_test.go") || strings.Contains(text, "canary") {
+		t.Errorf("it is logged each time, without its words, where it was: %s", text)
 	}
 }

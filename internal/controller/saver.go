@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"tokensync.dev/tokensync/api/v1alpha1"
@@ -156,8 +158,18 @@ func (s *saver) persist(
 	}
 }
 
+// errPanicked is a defect of the operator's own. What is saved would be lost with the process.
+var errPanicked = errors.New("the write panicked")
+
 // attempt writes once, and finds out after a failure what there is to be written onto: base, where that can't be read.
 func (s *saver) attempt(ctx context.Context, token *v1alpha1.OAuthToken, base *corev1.Secret, k keepsake) (written, present *corev1.Secret, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			ctrl.LoggerFrom(ctx).Error(errPanicked, "what is to be saved is held in memory alone, and is tried again",
+				"panic", fmt.Sprint(toldOf(fault)), "stack", string(debug.Stack()))
+			written, present, err = nil, base, errPanicked
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
 	defer cancel()
 	if written, err = writeState(ctx, s.client, token, base, k); err == nil {
