@@ -1,6 +1,6 @@
 // Package controller keeps the token of every OAuthToken fresh. A reconcile goes one way, and each step is a file:
 //
-//	observe.go   READ   the object, its credentials, its target and state Secret, mostly from the cache
+//	observe.go   READ   the object, its credentials, its target (former.go: under a name before) and state Secret, mostly from the cache
 //	plan.go      PURE   what is in the way (problem.go), what is held (hold.go), what is to be done, and when to look again
 //	request.go   VENDOR one token request, at most; what came of it: outcome.go, failure.go
 //	store.go     WRITE  the target Secret; refresh tokens first, into the state Secret (saver.go)

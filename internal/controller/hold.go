@@ -30,12 +30,6 @@ func (r *plan) hold(now time.Time, h hasher, o *observation) *problem {
 	return nil
 }
 
-// takesFormer tells whether the target is to be written from the one under its former name: from any where it is absent, else from one with a token
-// for the same request.
-func (r *plan) takesFormer(o *observation) bool {
-	return o.former != nil && (o.target.standing == absent || r.fingerprint.same(o.former.Annotations[v1alpha1.RequestHashAnnotation]))
-}
-
 // holdFrom plans to write the target from a Secret that holds its token.
 func (r *plan) holdFrom(h hasher, o *observation, source *corev1.Secret) *problem {
 	rendering, err := restore(o.token, source, knownToken(o.token, source.Name))
