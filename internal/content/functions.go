@@ -124,25 +124,32 @@ func (m *meter) count(value reflect.Value) {
 var costly = regexp.MustCompile(`%[^a-zA-Z%]*([0-9]{4}|[*[])`)
 
 // misprinted is how fmt tells, within the text, of a verb that does not fit its value, and of values that are too few or too many.
-var misprinted = regexp.MustCompile(`%!.?\(`)
+var misprinted = regexp.MustCompile(`(?s)%!.?\(`)
 
 // literal is what a format says itself that looks so.
-var literal = regexp.MustCompile(`%%!.?\(`)
+var literal = regexp.MustCompile(`(?s)%%!.?\(`)
+
+// harmless makes of a value one of the same length that can't be taken for a fault, nor look like one together with what stands around it.
+var harmless = strings.NewReplacer("%", "_", "!", "_", "(", "_")
 
 // narrowPrintf is printf without wide paddings and without indexes of arguments. It fails where fmt would tell of a fault.
 func narrowPrintf(format string, values ...any) (string, error) {
 	if costly.MatchString(format) {
 		return "", errors.New("printf has a width or precision over 999, or an argument's index")
 	}
-	printable := slices.Clone(values)
+	printable, plain := slices.Clone(values), slices.Clone(values)
 	for i, value := range values {
-		if n, ok := value.(json.Number); ok {
-			printable[i] = number(n)
+		switch v := value.(type) {
+		case json.Number:
+			printable[i], plain[i] = number(v), number(v)
+		case string:
+			plain[i] = harmless.Replace(v)
 		}
 	}
 	text := fmt.Sprintf(format, printable...)
 	tells := func(text string) int { return len(misprinted.FindAllString(text, -1)) }
-	if found := tells(text); found > 0 && found > len(literal.FindAllString(format, -1))+tells(fmt.Sprint(values...)) {
+	said := len(literal.FindAllString(format, -1))
+	if tells(text) > said+tells(fmt.Sprint(values...)) && tells(fmt.Sprintf(format, plain...)) > said {
 		return "", errors.New("printf has a verb that does not fit its value, or a value too few or too many")
 	}
 	return text, nil

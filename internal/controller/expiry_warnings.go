@@ -98,9 +98,10 @@ func (r *Reconciler) warn(ctx context.Context, o *observation, p *plan) error {
 	}
 	keep.Warnings = all
 	_, err := writeState(ctx, r.Client, o.token, o.state, keep)
-	if apierrors.IsAlreadyExists(err) {
-		_, err = r.undeclared(ctx, o, p, err)
-		return err
+	if apierrors.IsAlreadyExists(err) { // a Secret without our label: it has it back if it is ours
+		if _, relabelled := r.undeclared(ctx, o, p, err); relabelled != nil {
+			return relabelled
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("note that a warning was given: %w", err)

@@ -38,7 +38,7 @@ func (o *observation) servedLast() *corev1.Secret {
 	case o.target.standing == absent:
 	case o.target.standing != ours:
 		return nil
-	case named == targetName(o.token) && (!o.target.intact() || !held.Before(o.lastSuccess)): // else it has this name again, and was not written since
+	case named == targetName(o.token) && (!o.target.intact() || !held.Before(known)): // else it has this name again, and was not written since
 		return nil
 	default:
 		since = later(known, held.Add(time.Second))

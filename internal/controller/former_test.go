@@ -53,6 +53,9 @@ func (r *rig) wantTargets(asked int32, tokens map[string]string) {
 	}
 }
 
+// restarts has the manager forget what only memory tells of the token that was served.
+func (r *rig) restarts() { r.repairs.forget(r.token().UID) }
+
 func (r *rig) deletesSecret(name string) {
 	r.t.Helper()
 	if err := r.api.Delete(r.t.Context(), r.secret(name)); err != nil {
@@ -60,15 +63,15 @@ func (r *rig) deletesSecret(name string) {
 	}
 }
 
-// refusesOnce has the API server fail at the next write of a target.
-func (r *rig) refusesOnce() {
+// refusesOnce has the API server refuse the next write of a target so.
+func (r *rig) refusesOnce(refusal error) {
 	refused := false
 	r.Client = interceptor.NewClient(r.api, func() interceptor.Funcs {
 		funcs := asCached()
 		funcs.Apply = func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
 			if !refused {
 				refused = true
-				return apierrors.NewInternalError(errors.New("the store is away"))
+				return refusal
 			}
 			return c.Apply(ctx, o, opts...)
 		}
@@ -80,6 +83,8 @@ func (r *rig) refusesOnce() {
 // more is removed.
 func TestATargetIsWrittenFromTheFormerOneThatWasServedLast(t *testing.T) {
 	const keeps, removes = v1alpha1.DeletionRetain, v1alpha1.DeletionDelete
+	away := apierrors.NewInternalError(errors.New("the store is away"))
+	conflict := apierrors.NewConflict(corev1.Resource("secrets"), "a", errors.New("somebody has written it"))
 	for name, test := range map[string]struct {
 		happens func(*rig)
 		asked   int32
@@ -106,7 +111,20 @@ func TestATargetIsWrittenFromTheFormerOneThatWasServedLast(t *testing.T) {
 			func(r *rig) { r.wipeStatus(); r.rename("a", keeps) }, 2, map[string]string{"a": "second", "b": "second"},
 		},
 		"renamed back, and the first write fails": {
-			func(r *rig) { r.rename("b", removes); r.refusesOnce(); r.rename("a", removes) }, 2, map[string]string{"a": "second"},
+			func(r *rig) { r.rename("b", removes); r.refusesOnce(away); r.rename("a", removes) }, 2, map[string]string{"a": "second"},
+		},
+		"renamed back after a restart, and the first write fails": {
+			func(r *rig) { r.rename("b", removes); r.restarts(); r.refusesOnce(away); r.rename("a", removes) }, 2, map[string]string{"a": "second"},
+		},
+		"renamed back, the first write meets a conflict, and then the manager is started anew": {
+			func(r *rig) {
+				r.rename("b", removes)
+				r.refusesOnce(conflict)
+				r.changeToken(func(o *v1alpha1.OAuthToken) { o.Spec.Target.Name = "a" })
+				r.reconcile(1)
+				r.restarts()
+				r.reconcile(2)
+			}, 2, map[string]string{"a": "second"},
 		},
 		"renamed back after the token has ended": {
 			func(r *rig) { r.clock.Step(2 * time.Hour); r.rename("a", keeps) }, 3, map[string]string{"a": "third", "b": "second"},
@@ -134,6 +152,15 @@ func TestATargetIsWrittenFromTheFormerOneThatWasServedLast(t *testing.T) {
 		},
 		"deleted while an older one is there, and no token is to be had": {
 			func(r *rig) { r.vendor.status.Store(500); r.deletesSecret("b"); r.reconcile(3) }, 3, map[string]string{"a": "first"},
+		},
+		"deleted while an older one is there, no token is to be had, and the manager was started anew": {
+			func(r *rig) {
+				r.restarts()
+				r.reconcile(1)
+				r.vendor.status.Store(500)
+				r.deletesSecret("b")
+				r.reconcile(3)
+			}, 3, map[string]string{"a": "first"},
 		},
 		"deleted while the same token is there": {
 			func(r *rig) { r.rename("c", keeps); r.deletesSecret("c"); r.reconcile(2) }, 2, map[string]string{"a": "first", "b": "second", "c": "second"},

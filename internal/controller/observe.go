@@ -61,6 +61,10 @@ func (r *Reconciler) observe(ctx context.Context, key client.ObjectKey) (*observ
 			return nil, err
 		}
 	}
+	r.repairs.see(token.UID, r.Clock.Now(), o.target.requestedAt())
+	if o.former != nil {
+		r.repairs.see(token.UID, r.Clock.Now(), viewTarget(token, hashed(o.former)).requestedAt())
+	}
 	return o, nil
 }
 
@@ -185,9 +189,8 @@ func (r *Reconciler) observeState(ctx context.Context, o *observation) (err erro
 	if o.state, err = r.cachedSecret(ctx, stateKey(o.token)); err != nil || o.state != nil {
 		return err
 	}
-	reason, _ := problemIn(o.token.Status)
-	inPlace := reason == v1alpha1.ReasonSecretConflict && o.target.complaint == ""
-	if o.token.Status.RefreshToken != nil || o.token.Status.Authorization != nil || inPlace {
+	_, message := problemIn(o.token.Status)
+	if o.token.Status.RefreshToken != nil || o.token.Status.Authorization != nil || message == foreignState(o.token) {
 		o.state, err = r.liveSecret(ctx, stateKey(o.token))
 	}
 	return err

@@ -27,6 +27,7 @@ type repairHistory struct {
 	last   time.Time
 	secret string // where the last token was written to; empty: nowhere yet
 	held   record
+	seen   time.Time // when the newest token was requested that a target was seen with
 
 	timed, assumed bool // whether it is known how the last token's lifetime was found, and that it had to be assumed
 }
@@ -79,12 +80,22 @@ func (r *repairs) heldGood(uid types.UID, secret string, now time.Time) bool {
 	return history.secret == secret && history.held.ExpiresAt.After(now)
 }
 
+// see records that a target was there with a token that was requested at a time. One ahead of now is of a clock that has been corrected since.
+func (r *repairs) see(uid types.UID, now, requested time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if history := r.byUID[uid]; requested.After(history.seen) && !requested.After(now) {
+		history.seen = requested
+		r.put(uid, history)
+	}
+}
+
 // lastSuccess is when the last token was requested; zero: not known.
 func (r *repairs) lastSuccess(uid types.UID) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	held := r.byUID[uid].held
-	return held.askedAt()
+	history := r.byUID[uid]
+	return later(history.held.askedAt(), history.seen)
 }
 
 func (r *repairs) put(uid types.UID, history repairHistory) {

@@ -168,6 +168,9 @@ func (s *saver) attempt(ctx context.Context, token *v1alpha1.OAuthToken, base *c
 			ctrl.LoggerFrom(ctx).Error(errPanicked, "what is to be saved is held in memory alone, and is tried again",
 				"panic", fmt.Sprint(toldOf(fault)), "stack", string(debug.Stack()))
 			written, present, err = nil, base, errPanicked
+			if s.gone(ctx, token) {
+				err = errGone
+			}
 		}
 	}()
 	ctx, cancel := context.WithTimeout(ctx, saveTimeout)

@@ -2,13 +2,17 @@ package controller
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr/funcr"
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
@@ -119,6 +123,26 @@ func TestAWarningIsGivenAlthoughTheStateSecretHasLostItsLabel(t *testing.T) {
 	r.ends("soon")
 	r.later(time.Minute)
 	r.wantTold(v1alpha1.EventClientSecretExpiryUnreadable, 1, "of what stands there next")
+}
+
+// Somebody else's Secret in the state Secret's place leaves no room for the note that a warning was given: that is said in the log.
+func TestAWarningThatCanNotBeNotedIsLogged(t *testing.T) {
+	r := newSeedRig(t, func(o *v1alpha1.OAuthToken, _ *corev1.Secret) { o.Spec.GrantType = v1alpha1.GrantClientCredentials })
+	r.reconcile(2)
+	foreign := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: someToken().Namespace, Name: "api" + v1alpha1.StateSecretSuffix}}
+	if err := r.api.Create(t.Context(), foreign); err != nil {
+		t.Fatal(err)
+	}
+	r.ends(formatTime(noon.Add(20 * day)))
+	var log strings.Builder
+	ctx := ctrl.LoggerInto(t.Context(), funcr.New(func(_, line string) { fmt.Fprintln(&log, line) }, funcr.Options{}))
+	if _, err := r.Reconcile(ctx, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(someToken())}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "note that a warning was given") || !strings.Contains(log.String(), "AlreadyExists") {
+		t.Errorf("the log says %q", log.String())
+	}
+	r.wantTold(v1alpha1.EventClientSecretExpiring, 0, "without a note of it")
 }
 
 // isBehind lets the cache not show the target at first, which a dry run meets.

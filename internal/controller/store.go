@@ -173,7 +173,8 @@ func (r *Reconciler) undone(o *observation, p *plan) *result {
 // lost counts as well.
 func (r *Reconciler) noteRepair(o *observation, p *plan) []notice {
 	now := r.Clock.Now()
-	mended := p.answer == nil && !p.takesFormer(o) && o.target.drifted(o.token)
+	renamed := p.takesFormer(o) && o.token.Status.SecretName != targetName(o.token)
+	mended := p.answer == nil && !renamed && o.target.drifted(o.token)
 	lost := p.answer != nil && r.repairs.heldGood(o.token.UID, targetName(o.token), now) && (o.target.secret == nil || !o.target.intact())
 	if p.answer != nil {
 		r.repairs.served(o.token.UID, targetName(o.token), *p.held)

@@ -3,6 +3,7 @@ package controller
 import (
 	"maps"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -48,6 +49,14 @@ func (v targetView) intact() bool {
 		}
 	}
 	return v.seal.content == hashContent(v.secret.Data, v.seal.keys, v.secret.Annotations)
+}
+
+// requestedAt is when the token was requested that is in it as the operator wrote it; zero: there is none.
+func (v targetView) requestedAt() time.Time {
+	if !v.intact() {
+		return time.Time{}
+	}
+	return v.record.askedAt()
 }
 
 // rendered tells whether the Secret was written as the spec now says.

@@ -18,6 +18,10 @@ type unsent struct {
 	uses map[types.UID][]use
 }
 
+// maxUnsent bounds the uses of one OAuthToken that are remembered; the oldest go first. Only who changes the credentials again and again, while no
+// write succeeds, gets there.
+const maxUnsent = 10
+
 // use is an exchange that was announced in the state Secret, maybe.
 type use struct {
 	exchange
@@ -37,7 +41,8 @@ func (u *unsent) begin(uid types.UID, e exchange) string {
 		}
 	}
 	begun := use{exchange: e, mark: rand.Text()}
-	u.uses[uid] = append(u.uses[uid], begun)
+	uses := append(u.uses[uid], begun)
+	u.uses[uid] = uses[max(0, len(uses)-maxUnsent):]
 	return begun.mark
 }
 

@@ -1,7 +1,9 @@
 package controller
 
 import (
+	"cmp"
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -129,5 +131,19 @@ func TestOfTwoUsesThatWereAnnouncedTheOneThatStandsIsTakenBack(t *testing.T) {
 				t.Errorf("%v is kept", texts(k))
 			}
 		})
+	}
+}
+
+// Whoever puts fresh credentials again and again, while no announcement can be written, fills no memory.
+func TestUnsentUsesAreBounded(t *testing.T) {
+	var u unsent
+	first, last := "", ""
+	for i := range 2 * maxUnsent {
+		last = u.begin("uid", exchange{means: byAssertion, credential: oauth.NewSensitive(strconv.Itoa(i))})
+		first = cmp.Or(first, last)
+	}
+	uses := u.since("uid")
+	if len(uses) != maxUnsent || uses[len(uses)-1].mark != last || uses[0].mark == first {
+		t.Errorf("%d uses are remembered, the last %v", len(uses), uses[len(uses)-1].mark == last)
 	}
 }
