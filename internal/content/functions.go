@@ -129,8 +129,8 @@ var misprinted = regexp.MustCompile(`(?s)%!.?\(`)
 // literal is what a format says itself that looks so.
 var literal = regexp.MustCompile(`(?s)%%!.?\(`)
 
-// harmless makes of a value one of the same length that can't be taken for a fault, nor look like one together with what stands around it.
-var harmless = strings.NewReplacer("%", "_", "!", "_", "(", "_")
+// unlike is a value of the same length that can't be taken for a fault, nor look like one together with what stands around it.
+func unlike(value string) string { return strings.NewReplacer("%", "_", "!", "_", "(", "_").Replace(value) }
 
 // narrowPrintf is printf without wide paddings and without indexes of arguments. It fails where fmt would tell of a fault.
 func narrowPrintf(format string, values ...any) (string, error) {
@@ -143,7 +143,7 @@ func narrowPrintf(format string, values ...any) (string, error) {
 		case json.Number:
 			printable[i], plain[i] = number(v), number(v)
 		case string:
-			plain[i] = harmless.Replace(v)
+			plain[i] = unlike(v)
 		}
 	}
 	text := fmt.Sprintf(format, printable...)

@@ -41,8 +41,8 @@ func (u *unsent) begin(uid types.UID, e exchange) string {
 		}
 	}
 	begun := use{exchange: e, mark: rand.Text()}
-	uses := append(u.uses[uid], begun)
-	u.uses[uid] = uses[max(0, len(uses)-maxUnsent):]
+	former := u.uses[uid]
+	u.uses[uid] = append(former[max(0, len(former)-maxUnsent+1):], begun)
 	return begun.mark
 }
 
