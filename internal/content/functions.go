@@ -130,7 +130,9 @@ var misprinted = regexp.MustCompile(`(?s)%!.?\(`)
 var literal = regexp.MustCompile(`(?s)%%!.?\(`)
 
 // unlike is a value of the same length that can't be taken for a fault, nor look like one together with what stands around it.
-func unlike(value string) string { return strings.NewReplacer("%", "_", "!", "_", "(", "_").Replace(value) }
+func unlike(value string) string {
+	return strings.NewReplacer("%", "_", "!", "_", "(", "_").Replace(value)
+}
 
 // narrowPrintf is printf without wide paddings and without indexes of arguments. It fails where fmt would tell of a fault.
 func narrowPrintf(format string, values ...any) (string, error) {
