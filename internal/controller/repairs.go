@@ -27,7 +27,7 @@ type repairHistory struct {
 	last   time.Time
 	secret string // where the last token was written to; empty: nowhere yet
 	held   record
-	seen   time.Time // when the newest token was requested that a target was seen with
+	seen   time.Time // when the newest token was requested that a target was seen with since
 
 	timed, assumed bool // whether it is known how the last token's lifetime was found, and that it had to be assumed
 }
@@ -57,7 +57,7 @@ func (r *repairs) served(uid types.UID, secret string, held record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	history := r.byUID[uid]
-	history.secret, history.held = secret, held
+	history.secret, history.held, history.seen = secret, held, held.askedAt() // whatever was seen before, maybe by a clock that was ahead
 	r.put(uid, history)
 }
 
@@ -94,8 +94,7 @@ func (r *repairs) see(uid types.UID, now, requested time.Time) {
 func (r *repairs) lastSuccess(uid types.UID) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	history := r.byUID[uid]
-	return later(history.held.askedAt(), history.seen)
+	return r.byUID[uid].seen
 }
 
 func (r *repairs) put(uid types.UID, history repairHistory) {
