@@ -65,3 +65,10 @@ func TestASaveSurvivesAPanic(t *testing.T) {
 		t.Errorf("it is logged each time, without its words, where it was: %s", text)
 	}
 }
+
+func TestASaveThatPanicsEndsWithItsOAuthToken(t *testing.T) {
+	s := newShop(t, func(int32) error { panic("always") })
+	if _, err := s.save(t.Context(), someToken(), nil, rotated()); !errors.Is(err, errGone) || s.busy(someToken().UID) {
+		t.Errorf("error %v, still busy: %t", err, s.busy(someToken().UID))
+	}
+}

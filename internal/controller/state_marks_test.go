@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -123,6 +124,26 @@ func TestAWarningIsGivenAlthoughTheStateSecretHasLostItsLabel(t *testing.T) {
 	r.ends("soon")
 	r.later(time.Minute)
 	r.wantTold(v1alpha1.EventClientSecretExpiryUnreadable, 1, "of what stands there next")
+}
+
+// A Secret in the state Secret's place that does no harm does none either once the target was in trouble for a moment.
+func TestATargetThatWasRefusedForAMomentBringsNoOtherConflict(t *testing.T) {
+	r := newSeedRig(t, func(o *v1alpha1.OAuthToken, _ *corev1.Secret) { o.Spec.GrantType = v1alpha1.GrantPassword })
+	foreign := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: someToken().Namespace, Name: "api" + v1alpha1.StateSecretSuffix}}
+	if err := r.api.Create(t.Context(), foreign); err != nil {
+		t.Fatal(err)
+	}
+	r.reconcile(2)
+	r.clock.Step(45 * time.Minute)
+	r.refusesOnce(apierrors.NewForbidden(corev1.Resource("secrets"), "api", errors.New("an admission webhook says no")))
+	r.reconcile(1)
+	if r.says(v1alpha1.ConditionRenewalFailing, v1alpha1.ReasonSecretConflict) == "" {
+		t.Fatalf("conditions %+v", r.token().Status.Conditions)
+	}
+	r.later(2 * time.Minute)
+	if conditions := r.token().Status.Conditions; len(conditions) != 1 || conditions[0].Status != metav1.ConditionTrue {
+		t.Errorf("conditions %+v", conditions)
+	}
 }
 
 // Somebody else's Secret in the state Secret's place leaves no room for the note that a warning was given: that is said in the log.

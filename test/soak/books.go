@@ -50,8 +50,7 @@ func (b *books) expiredInPeace(r fleet.Replaced) string {
 		return ""
 	}
 	life := end.Sub(issued)
-	switch {
-	case b.hasFailed(r.ID, end.Add(-life/4), end), b.wasPaused(r.ID, issued, end), b.wasInUse(r.ID, end), lasted(b.alone, end), lasted(b.away, end):
+	if b.hasFailed(r.ID, end.Add(-life/4), end) || b.wasPaused(r.ID, issued, end) || b.wasInUse(r.ID, end) || lasted(b.alone, end) || lasted(b.away, end) {
 		return ""
 	}
 	return fmt.Sprintf("%s: the token issued at %s with a life of %s was replaced %s after its end; %s", r.ID,
