@@ -44,7 +44,8 @@ type watchedLock struct {
 // elector's next look would be seconds later.
 func (l *watchedLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
 	record, raw, left, err := l.look(ctx)
-	if err == nil && left > 0 && left < lookPause && record.HolderIdentity != l.Identity() {
+	held := err == nil && record.HolderIdentity != "" && record.HolderIdentity != l.Identity()
+	if held && left > 0 && left < lookPause {
 		select {
 		case <-l.clock.After(left):
 			record, raw, _, err = l.look(ctx)
@@ -92,7 +93,7 @@ func newLock(ctx context.Context, config *rest.Config, namespace string) (*watch
 		LockConfig: resourcelock.ResourceLockConfig{Identity: host + "_" + string(uuid.NewUUID())},
 	}
 	lock := &watchedLock{Interface: lease, lease: lease, clock: clock.RealClock{}}
-	_, _, _ = lock.Get(ctx) // if this fails, the elector's own read is the first
+	_, _, _, _ = lock.look(ctx) // if this fails, the elector's own read is the first
 	return lock, nil
 }
 

@@ -91,6 +91,33 @@ func TestTheEndOfALeaseIsWaitedForWhereItIsNear(t *testing.T) {
 	}
 }
 
+func TestALeaseThatWasReleasedIsNotWaitedFor(t *testing.T) {
+	hands := clocktesting.NewFakeClock(time.Now())
+	released := &paper{record: resourcelock.LeaderElectionRecord{LeaseDurationSeconds: 1, RenewTime: metav1.Now()}} // as client-go leaves it
+	lock := &watchedLock{Interface: released, clock: hands}
+	told := make(chan error)
+	go func() {
+		record, _, err := lock.Get(t.Context())
+		if record.HolderIdentity != "" {
+			t.Errorf("its holder is %q", record.HolderIdentity)
+		}
+		told <- err
+	}()
+	for !hands.HasWaiters() {
+		select {
+		case err := <-told:
+			if err != nil {
+				t.Error(err)
+			}
+			return
+		default:
+			runtime.Gosched()
+		}
+	}
+	hands.Step(time.Second)
+	t.Errorf("it is waited for (%v)", <-told)
+}
+
 func awaitWaiter(t *testing.T, hands *clocktesting.FakeClock) {
 	t.Helper()
 	for !hands.HasWaiters() {
