@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -58,9 +59,9 @@ func (r *Reconciler) writeStatus(ctx context.Context, token *v1alpha1.OAuthToken
 	if equality.Semantic.DeepEqual(token.Status, status) && !r.reports.pending(token.UID) {
 		return nil
 	}
-	before := r.reports.put(token, status)
-	after := before.DeepCopy()
-	after.Status = status
+	present := r.reports.put(token, status)
+	name := metav1.ObjectMeta{Namespace: present.Namespace, Name: present.Name}
+	before, after := &v1alpha1.OAuthToken{ObjectMeta: name, Status: present.Status}, &v1alpha1.OAuthToken{ObjectMeta: name, Status: status}
 	err := r.Client.Status().Patch(ctx, after, client.MergeFrom(before), client.FieldOwner(fieldManager))
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("write status: %w", withoutWords(err))

@@ -36,6 +36,9 @@ const (
 	indexSpent       = "spent"       // of state Secrets: the hashes of what was spent
 )
 
+// controllerName stands in metrics and logs.
+const controllerName = "oauthtoken"
+
 // callBuffer is how many calls of the gate may wait for the work queue.
 const callBuffer = 1024
 
@@ -99,7 +102,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, manager ctrl.Manager)
 		return err
 	}
 	return ctrl.NewControllerManagedBy(manager).
-		Named("oauthtoken").
+		Named(controllerName).
 		For(&v1alpha1.OAuthToken{}).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.affected)).
 		Watches(&v1alpha1.OAuthToken{}, r.heirs()).
@@ -109,6 +112,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, manager ctrl.Manager)
 			}))).
 		WatchesRawSource(source.Func(r.mostUrgentFirst)).
 		WithOptions(controller.Options{
+			LogConstructor:          loggers(manager.GetLogger()),
 			MaxConcurrentReconciles: r.MaxConcurrentReconciles, ReconciliationTimeout: reconcileLimit,
 			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryPause, maxRetryPause),
 		}).

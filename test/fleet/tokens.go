@@ -99,6 +99,24 @@ func (c *Cluster) DeclareMany(namespace string, v *Vendor, first, end int, lifet
 	c.Each(first, end, func(ctx context.Context, i int) error { return c.Declare(ctx, namespace, v, i, lifetime) })
 }
 
+// RemoveMany removes the OAuthTokens from first up to end with their clients and targets, as garbage collection does.
+func (c *Cluster) RemoveMany(namespace string, first, end int) {
+	c.TB.Helper()
+	c.Each(first, end, func(ctx context.Context, i int) error {
+		name := Name(i)
+		for _, object := range []client.Object{
+			&v1alpha1.OAuthToken{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}},
+			&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name + "-client"}},
+			&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}},
+		} {
+			if err := c.Delete(ctx, object); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // Due is when the tokens of a namespace are to be renewed, by ID.
 func (c *Cluster) Due(namespace string) map[string]time.Time {
 	c.TB.Helper()
